@@ -1,0 +1,1 @@
+"""Countersign: the deploy package."""

@@ -1,0 +1,1 @@
+"""Countersign: the workers package."""
