@@ -1,1 +1,1 @@
-"""Countersign: the signing package."""
+"""Seals, claims, keys and request signatures: pure code that gateway and workers both rest on."""
