@@ -65,6 +65,7 @@ class RequestSigner:
             tag=TAG,
             include_alg=False,
             covered_component_ids=covered,
+            use_existing_digest=bool(body),
         )
         return message.headers
 
