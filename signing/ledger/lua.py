@@ -1,0 +1,264 @@
+"""The ledger's atomic scripts, in Lua as Redis runs it. Times are Redis's own, in milliseconds.
+
+Every script starts with `PRELUDE`. Key names that depend on a record are made inside the scripts:
+the ledger lives in one Redis (Celery has no Redis Cluster transport either).
+"""
+
+from dataclasses import dataclass
+from hashlib import sha1
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script's name, text, and the SHA-1 by which EVALSHA names it (Redis's choice of hash)."""
+
+    name: str
+    text: str
+
+    @property
+    def sha(self) -> str:
+        """The digest that `SCRIPT LOAD` gives."""
+        return sha1(self.text.encode("utf-8"), usedforsecurity=False).hexdigest()
+
+
+_PRELUDE: Final = """
+local function clock()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+local now = clock()
+local function job_key(id) return 'cs:job:' .. id end
+
+-- One way in to every final state: indexes cleared, retention set, secrets queued for deletion.
+local function finish(id, state, reason, retention)
+  local key = job_key(id)
+  local r = redis.call('HMGET', key, 'queue', 'task', 'secret')
+  redis.call('HSET', key, 'state', state, 'finished', now, 'error', reason)
+  redis.call('ZREM', 'cs:due', id)
+  redis.call('ZREM', 'cs:running', id)
+  redis.call('ZREM', 'cs:expiring', id)
+  redis.call('ZREM', 'cs:published:' .. r[1], id)
+  redis.call('UNLINK', 'cs:seal:' .. id)
+  redis.call('PEXPIRE', key, retention)
+  if r[3] == '1' then
+    redis.call('ZADD', 'cs:purge', now, 'jobs/' .. r[1] .. '/' .. r[2] .. '/' .. id)
+  end
+  redis.call('PUBLISH', 'cs:settled', id)
+end
+
+local function requeue(id, due, reason)
+  redis.call('HSET', job_key(id), 'state', 'queued', 'due', due, 'error', reason)
+  redis.call('ZREM', 'cs:running', id)
+  redis.call('ZADD', 'cs:due', due, id)
+  redis.call('PUBLISH', 'cs:wake', due)
+end
+
+-- A run that ended without an outcome: rerun, hold or fail, as the record says.
+local function lose(id, delay, retention, reason)
+  local r = redis.call('HMGET', job_key(id), 'attempt', 'max_attempts', 'on_lost', 'expires')
+  if r[3] == 'hold' then
+    redis.call('HSET', job_key(id), 'state', 'held', 'error', reason)
+    redis.call('ZREM', 'cs:running', id)
+    return 'held'
+  end
+  if tonumber(r[1]) >= tonumber(r[2]) then
+    finish(id, 'failed', reason, retention)
+    return 'failed'
+  end
+  if now + delay >= tonumber(r[4]) then
+    finish(id, 'expired', reason, retention)
+    return 'expired'
+  end
+  requeue(id, now + delay, reason)
+  return 'queued'
+end
+"""
+
+#: KEYS: nonce, idempotency or ''. ARGV: id, nonce ttl ms, body digest, idempotency ttl ms, seal,
+#: not_before ms, expires ms, producer, then the record's fields and values.
+ACCEPT: Final = Script(
+    "accept",
+    _PRELUDE
+    + """
+if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[2]) then return {'replayed', ''} end
+if KEYS[2] ~= '' then
+  local first = redis.call('GET', KEYS[2])
+  if first then
+    local bar = string.find(first, '|', 1, true)
+    if string.sub(first, bar + 1) ~= ARGV[3] then return {'mismatch', ''} end
+    return {'existing', string.sub(first, 1, bar - 1)}
+  end
+end
+local id = ARGV[1]
+if redis.call('EXISTS', job_key(id)) == 1 then return redis.error_reply('ERR job id exists') end
+local due = math.max(now, tonumber(ARGV[6]))
+redis.call('HSET', job_key(id), 'state', 'queued', 'accepted', now, 'due', due,
+  'expires', ARGV[7], 'attempt', 0, 'published', 0, 'taken', 0, unpack(ARGV, 9))
+redis.call('SET', 'cs:seal:' .. id, ARGV[5])
+redis.call('ZADD', 'cs:due', due, id)
+redis.call('ZADD', 'cs:expiring', ARGV[7], id)
+redis.call('ZADD', 'cs:producer:' .. ARGV[8], now, id)
+if KEYS[2] ~= '' then
+  redis.call('SET', KEYS[2], id .. '|' .. ARGV[3], 'PX', ARGV[4])
+end
+redis.call('PUBLISH', 'cs:wake', due)
+return {'accepted', id}
+""",
+)
+
+#: ARGV: limit, retention ms. Gives a flat list: id, queue, task, priority, seal, ...
+TAKE_DUE: Final = Script(
+    "take_due",
+    _PRELUDE
+    + """
+local out = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'cs:due', '-inf', now, 'LIMIT', 0, ARGV[1])) do
+  local r = redis.call('HMGET', job_key(id), 'state', 'queue', 'task', 'priority', 'expires')
+  local seal = redis.call('GET', 'cs:seal:' .. id)
+  redis.call('ZREM', 'cs:due', id)
+  if r[1] == 'queued' and seal then
+    if tonumber(r[5]) <= now then
+      finish(id, 'expired', 'expired', ARGV[2])
+    else
+      redis.call('ZADD', 'cs:published:' .. r[2], now, id)
+      redis.call('HINCRBY', job_key(id), 'published', 1)
+      for _, value in ipairs({id, r[2], r[3], r[4], seal}) do out[#out + 1] = value end
+    end
+  end
+end
+return out
+""",
+)
+
+#: ARGV: queue, hints that lie in the broker's queue, age ms, limit. Gives how many became due.
+#: While the queue holds as many hints as jobs wait, none is lost and nothing is published twice.
+REPUBLISH: Final = Script(
+    "republish",
+    _PRELUDE
+    + """
+local key = 'cs:published:' .. ARGV[1]
+if redis.call('ZCARD', key) <= tonumber(ARGV[2]) then return 0 end
+local ids = redis.call('ZRANGEBYSCORE', key, '-inf', now - tonumber(ARGV[3]), 'LIMIT', 0, ARGV[4])
+for _, id in ipairs(ids) do
+  redis.call('ZREM', key, id)
+  if redis.call('HGET', job_key(id), 'state') == 'queued' then
+    redis.call('ZADD', 'cs:due', now, id)
+  end
+end
+return #ids
+""",
+)
+
+#: ARGV: id, worker, lease ms, retention ms. Gives state or 'claimed', attempt, 1 for a hint too
+#: many (somebody put it there a second time), the time.
+CLAIM: Final = Script(
+    "claim",
+    _PRELUDE
+    + """
+local id = ARGV[1]
+local key = job_key(id)
+local r = redis.call('HMGET', key, 'state', 'attempt', 'due', 'expires', 'published', 'queue')
+if not r[1] then return {'unknown', 0, 1, now} end
+local extra = 0
+if redis.call('HINCRBY', key, 'taken', 1) > tonumber(r[5]) then extra = 1 end
+if r[1] ~= 'queued' then return {r[1], tonumber(r[2]), extra, now} end
+if tonumber(r[4]) <= now then
+  finish(id, 'expired', 'expired', ARGV[4])
+  return {'expired', tonumber(r[2]), extra, now}
+end
+if tonumber(r[3]) > now then return {'early', tonumber(r[2]), extra, now} end
+local attempt = r[2] + 1
+redis.call('HSET', key, 'state', 'running', 'attempt', attempt, 'worker', ARGV[2], 'started', now)
+redis.call('ZREM', 'cs:published:' .. r[6], id)
+redis.call('ZREM', 'cs:due', id)
+redis.call('ZADD', 'cs:running', now + tonumber(ARGV[3]), id)
+return {'claimed', attempt, extra, now}
+""",
+)
+
+#: ARGV: lease ms, then id, attempt, ... Gives one 1 (renewed) or 0 (no longer ours) each.
+RENEW: Final = Script(
+    "renew",
+    _PRELUDE
+    + """
+local out = {}
+for i = 2, #ARGV, 2 do
+  local r = redis.call('HMGET', job_key(ARGV[i]), 'state', 'attempt')
+  if r[1] == 'running' and r[2] == ARGV[i + 1] then
+    redis.call('ZADD', 'cs:running', 'XX', now + tonumber(ARGV[1]), ARGV[i])
+    out[#out + 1] = 1
+  else
+    out[#out + 1] = 0
+  end
+end
+return out
+""",
+)
+
+#: ARGV: id, attempt, 'succeeded' | 'failed' | 'retry' | 'lost', sealed result, reason, delay ms,
+#: retention ms. Gives the state after, or 'stale' where this attempt no longer holds the job.
+SETTLE: Final = Script(
+    "settle",
+    _PRELUDE
+    + """
+local id = ARGV[1]
+local r = redis.call('HMGET', job_key(id), 'state', 'attempt', 'max_attempts', 'expires')
+if r[1] ~= 'running' or r[2] ~= ARGV[2] then return 'stale' end
+if ARGV[3] == 'lost' then return lose(id, tonumber(ARGV[6]), ARGV[7], ARGV[5]) end
+if ARGV[3] == 'retry' then
+  local due = now + tonumber(ARGV[6])
+  if due >= tonumber(r[4]) then
+    finish(id, 'expired', ARGV[5], ARGV[7])
+    return 'expired'
+  end
+  if tonumber(r[2]) < tonumber(r[3]) then
+    requeue(id, due, ARGV[5])
+    return 'queued'
+  end
+  finish(id, 'failed', ARGV[5], ARGV[7])
+  return 'failed'
+end
+redis.call('SET', 'cs:result:' .. id, ARGV[4], 'PX', ARGV[7])
+finish(id, ARGV[3], ARGV[5], ARGV[7])
+return ARGV[3]
+""",
+)
+
+#: ARGV: limit, delay ms, retention ms. Gives a flat list: id, state after, ...
+REAP: Final = Script(
+    "reap",
+    _PRELUDE
+    + """
+local out = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'cs:running', '-inf', now, 'LIMIT', 0, ARGV[1])) do
+  if redis.call('HGET', job_key(id), 'state') == 'running' then
+    out[#out + 1] = id
+    out[#out + 1] = lose(id, tonumber(ARGV[2]), ARGV[3], 'worker_lost')
+  else
+    redis.call('ZREM', 'cs:running', id)
+  end
+end
+return out
+""",
+)
+
+#: ARGV: limit, retention ms. Gives the ids of jobs that expired before they ran.
+EXPIRE: Final = Script(
+    "expire",
+    _PRELUDE
+    + """
+local out = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'cs:expiring', '-inf', now, 'LIMIT', 0, ARGV[1])) do
+  local state = redis.call('HGET', job_key(id), 'state')
+  redis.call('ZREM', 'cs:expiring', id)
+  if state == 'queued' or state == 'held' then
+    finish(id, 'expired', 'expired', ARGV[2])
+    out[#out + 1] = id
+  end
+end
+return out
+""",
+)
+
+ALL: Final = (ACCEPT, TAKE_DUE, REPUBLISH, CLAIM, RENEW, SETTLE, REAP, EXPIRE)

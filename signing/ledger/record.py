@@ -1,0 +1,245 @@
+"""What the scripts take and give, as frozen types: the record, an acceptance, a claim."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from signing.errors import CountersignError
+from signing.ledger import keys
+from signing.ledger.states import STATES, State
+
+NONCE_TTL_MS = 360_000  # outlives the 300 s window and 30 s of skew
+IDEMPOTENCY_TTL_MS = 86_400_000
+RETENTION_MS = 7 * 86_400_000
+
+AcceptOutcome = Literal["accepted", "existing", "replayed", "mismatch"]
+_ACCEPT_OUTCOMES: dict[bytes, AcceptOutcome] = {
+    b"accepted": "accepted",
+    b"existing": "existing",
+    b"replayed": "replayed",
+    b"mismatch": "mismatch",
+}
+_STATES: dict[bytes, State] = {state.encode(): state for state in STATES}
+
+
+class LedgerInvalid(CountersignError):
+    """The ledger gave a reply or a record that is not of its form."""
+
+    code = "ledger_invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """One job to be accepted: its seal and what the ledger keeps beside it."""
+
+    job_id: str
+    seal: bytes
+    seal_digest: str
+    producer: str
+    task: str
+    queue: str
+    priority: int
+    max_attempts: int
+    on_lost: str
+    has_secret: bool
+    not_before: int
+    expires_at: int
+    keyid: str
+    nonce: str
+    idempotency_key: str | None
+    body_digest: str
+
+    def script_keys(self) -> list[str]:
+        """KEYS of the script `accept`."""
+        idempotency = (
+            ""
+            if self.idempotency_key is None
+            else keys.idempotency(self.producer, self.idempotency_key)
+        )
+        return [keys.nonce(self.keyid, self.nonce), idempotency]
+
+    def script_args(self, retention_ttl_ms: int = IDEMPOTENCY_TTL_MS) -> list[str | bytes | int]:
+        """ARGV of the script `accept`."""
+        record: dict[str, str | int] = {
+            "producer": self.producer,
+            "task": self.task,
+            "queue": self.queue,
+            "priority": self.priority,
+            "max_attempts": self.max_attempts,
+            "on_lost": self.on_lost,
+            "secret": int(self.has_secret),
+            "seal": self.seal_digest.removeprefix("sha-256:"),
+        }
+        fields: list[str | bytes | int] = [part for pair in record.items() for part in pair]
+        head: list[str | bytes | int] = [
+            self.job_id,
+            NONCE_TTL_MS,
+            self.body_digest,
+            retention_ttl_ms,
+            self.seal,
+            self.not_before,
+            self.expires_at,
+            self.producer,
+        ]
+        return head + fields
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The reply of `accept`."""
+
+    outcome: AcceptOutcome
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One job that a dispatcher publishes."""
+
+    job_id: str
+    queue: str
+    task: str
+    priority: int
+    seal: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The reply of `claim`.
+
+    Attributes:
+        attempt: the fencing token where `status` is `claimed`.
+        extra: more hints of this job were taken than a dispatcher ever published.
+        at: Redis's time of the claim, ms.
+    """
+
+    status: Literal["claimed", "early", "unknown"] | State
+    attempt: int
+    extra: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A job as the ledger holds it. Times in milliseconds; `None` where it has not happened."""
+
+    job_id: str
+    state: State
+    producer: str
+    task: str
+    queue: str
+    priority: int
+    attempt: int
+    max_attempts: int
+    seal_digest: str
+    accepted: int
+    due: int
+    expires: int
+    started: int | None
+    finished: int | None
+    worker: str | None
+    error: str | None
+
+
+def accepted_from(reply: object) -> Accepted:
+    """Read the reply of `accept`.
+
+    Raises:
+        LedgerInvalid: where it is not one.
+    """
+    if isinstance(reply, list) and len(reply) == 2 and reply[0] in _ACCEPT_OUTCOMES:
+        return Accepted(_ACCEPT_OUTCOMES[reply[0]], reply[1].decode("ascii"))
+    raise LedgerInvalid("the reply of accept")
+
+
+def hints_from(reply: object) -> tuple[Hint, ...]:
+    """Read the reply of `take_due`.
+
+    Raises:
+        LedgerInvalid: where it is not one.
+    """
+    if not isinstance(reply, list) or len(reply) % 5:
+        raise LedgerInvalid("the reply of take_due")
+    return tuple(
+        Hint(
+            job_id=reply[i].decode("ascii"),
+            queue=reply[i + 1].decode("ascii"),
+            task=reply[i + 2].decode("ascii"),
+            priority=int(reply[i + 3]),
+            seal=reply[i + 4],
+        )
+        for i in range(0, len(reply), 5)
+    )
+
+
+def claim_from(reply: object) -> Claim:
+    """Read the reply of `claim`.
+
+    Raises:
+        LedgerInvalid: where it is not one.
+    """
+    if not isinstance(reply, list) or len(reply) != 4:
+        raise LedgerInvalid("the reply of claim")
+    status: Literal["claimed", "early", "unknown"] | State
+    if reply[0] in _STATES:
+        status = _STATES[reply[0]]
+    elif reply[0] == b"claimed":
+        status = "claimed"
+    elif reply[0] == b"early":
+        status = "early"
+    elif reply[0] == b"unknown":
+        status = "unknown"
+    else:
+        raise LedgerInvalid("the reply of claim")
+    return Claim(status=status, attempt=int(reply[1]), extra=reply[2] == 1, at=int(reply[3]))
+
+
+def state_from(reply: object) -> State | None:
+    """Read the reply of `settle`: the state after, or `None` for a stale attempt.
+
+    Raises:
+        LedgerInvalid: where it is neither.
+    """
+    if reply == b"stale":
+        return None
+    if isinstance(reply, bytes) and reply in _STATES:
+        return _STATES[reply]
+    raise LedgerInvalid("the reply of settle")
+
+
+def record_from(job_id: str, fields: dict[bytes, bytes]) -> Record | None:
+    """Read a job's hash; `None` where there is none.
+
+    Raises:
+        LedgerInvalid: where a field is missing or of another type.
+    """
+    if not fields:
+        return None
+    try:
+        return Record(
+            job_id=job_id,
+            state=_STATES[fields[b"state"]],
+            producer=fields[b"producer"].decode("ascii"),
+            task=fields[b"task"].decode("ascii"),
+            queue=fields[b"queue"].decode("ascii"),
+            priority=int(fields[b"priority"]),
+            attempt=int(fields[b"attempt"]),
+            max_attempts=int(fields[b"max_attempts"]),
+            seal_digest=f"sha-256:{fields[b'seal'].decode('ascii')}",
+            accepted=int(fields[b"accepted"]),
+            due=int(fields[b"due"]),
+            expires=int(fields[b"expires"]),
+            started=_optional_int(fields.get(b"started")),
+            finished=_optional_int(fields.get(b"finished")),
+            worker=_optional_text(fields.get(b"worker")),
+            error=_optional_text(fields.get(b"error")),
+        )
+    except (KeyError, ValueError):
+        raise LedgerInvalid("a job's record is not of its form") from None
+
+
+def _optional_int(value: bytes | None) -> int | None:
+    return int(value) if value else None
+
+
+def _optional_text(value: bytes | None) -> str | None:
+    return value.decode("utf-8", "replace") if value else None
