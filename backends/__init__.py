@@ -1,1 +1,1 @@
-"""Countersign: the backends package."""
+"""Connections that gateway and workers share: Redis over mutual TLS, Vault, the keyring source."""

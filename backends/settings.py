@@ -1,0 +1,123 @@
+"""The settings that every role has: TLS files, Redis, Vault. Reads the environment it is given."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from backends.environment import Environment
+from signing.errors import SettingError
+
+VaultAuth = Literal["approle", "cert", "kubernetes"]
+_AUTHS: Final[tuple[VaultAuth, ...]] = ("approle", "cert", "kubernetes")
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """Files of the role's own certificate and of the CA that servers are checked against."""
+
+    ca: Path
+    cert: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class RedisSettings:
+    """One Redis database, over mutual TLS."""
+
+    host: str
+    port: int
+    database: int
+    user: str
+    password: str = field(repr=False)
+    tls: TlsSettings
+
+    @property
+    def address(self) -> str:
+        """Host and port, for messages."""
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class VaultSettings:
+    """Where Vault is and how this role logs in."""
+
+    address: str
+    auth: VaultAuth
+    role: str = field(repr=False)
+    secret: str = field(repr=False)
+    tls: TlsSettings
+
+
+def process_environment() -> Environment:
+    """Give this process's own environment."""
+    return Environment(os.environ)
+
+
+def environment_of(values: Mapping[str, str]) -> Environment:
+    """Give an environment from a mapping."""
+    return Environment(values)
+
+
+def tls_settings(env: Environment) -> TlsSettings:
+    """Read the TLS files.
+
+    Raises:
+        SettingError: as `Environment.file`.
+    """
+    return TlsSettings(
+        ca=env.file("COUNTERSIGN_TLS_CA"),
+        cert=env.file("COUNTERSIGN_TLS_CERT"),
+        key=env.file("COUNTERSIGN_TLS_KEY"),
+    )
+
+
+def redis_settings(env: Environment, name: str) -> RedisSettings:
+    """Read one Redis URL, `rediss://user@host:port/database`.
+
+    Raises:
+        SettingError: for a plain connection, a password in the URL, or another form.
+    """
+    url = urlsplit(env.text(name))
+    if url.scheme != "rediss":
+        raise SettingError(f"{name} is not a TLS connection: use rediss://user@host:port/database")
+    if url.password:
+        raise SettingError(f"{name} holds a password: put it into COUNTERSIGN_REDIS_PASSWORD_FILE")
+    database = url.path.lstrip("/") or "0"
+    try:
+        port = url.port or 6379
+    except ValueError:
+        port = 0
+    if not url.hostname or not url.username or not port or not database.isdigit():
+        raise SettingError(f"{name} is not of the form rediss://user@host:port/database")
+    return RedisSettings(
+        host=url.hostname,
+        port=port,
+        database=int(database),
+        user=url.username,
+        password=env.secret_file("COUNTERSIGN_REDIS_PASSWORD_FILE"),
+        tls=tls_settings(env),
+    )
+
+
+def vault_settings(env: Environment) -> VaultSettings:
+    """Read where Vault is and how to log in.
+
+    Raises:
+        SettingError: for a plain connection or a missing credential.
+    """
+    address = env.text("COUNTERSIGN_VAULT_ADDR").rstrip("/")
+    if not address.startswith("https://"):
+        raise SettingError("COUNTERSIGN_VAULT_ADDR is not a TLS address: use https://host:port")
+    auth = env.choice("COUNTERSIGN_VAULT_AUTH", _AUTHS, "approle")
+    if auth == "approle":
+        role = env.secret_file("COUNTERSIGN_VAULT_ROLE_ID_FILE")
+        secret = env.secret_file("COUNTERSIGN_VAULT_SECRET_ID_FILE")
+    else:
+        role = env.text("COUNTERSIGN_VAULT_ROLE")
+        secret = env.secret_file("COUNTERSIGN_VAULT_JWT_FILE") if auth == "kubernetes" else ""
+    return VaultSettings(
+        address=address, auth=auth, role=role, secret=secret, tls=tls_settings(env)
+    )

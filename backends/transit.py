@@ -1,0 +1,59 @@
+"""Vault Transit as a signer: what a batch call says and what it answers (sign endpoint, v1)."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from backends.errors import VaultUnavailable
+
+JOB_KEY: Final = "countersign-job"
+RESULT_KEY: Final = "countersign-result"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A signature and the id of the key version that made it, `<key>:<version>`."""
+
+    keyid: str
+    sig: bytes
+
+
+class BatchSigner(Protocol):
+    """Signs many messages at once, in order."""
+
+    def sign(self, messages: Sequence[bytes]) -> list[Signed]:
+        """Sign each message.
+
+        Raises:
+            VaultUnavailable: where the keys' keeper does not answer.
+        """
+
+
+def sign_path(key: str) -> str:
+    """The path of the call, below `/v1/`."""
+    return f"transit/sign/{key}"
+
+
+def sign_body(messages: Sequence[bytes]) -> dict[str, Any]:
+    """The call's body."""
+    return {"batch_input": [{"input": base64.b64encode(item).decode("ascii")} for item in messages]}
+
+
+def signed_from(key: str, answer: Mapping[str, Any], count: int) -> list[Signed]:
+    """Read the answer's `data`.
+
+    Raises:
+        VaultUnavailable: where a signature is missing.
+    """
+    results = answer.get("batch_results")
+    if not isinstance(results, list) or len(results) != count:
+        raise VaultUnavailable("Transit did not answer for every message")
+    return [_signed(key, item) for item in results]
+
+
+def _signed(key: str, item: Mapping[str, Any]) -> Signed:
+    parts = str(item.get("signature", "")).split(":")
+    if len(parts) != 3 or parts[0] != "vault" or not parts[1].startswith("v"):
+        raise VaultUnavailable("Transit refused to sign a message")
+    return Signed(keyid=f"{key}:{parts[1][1:]}", sig=base64.b64decode(parts[2]))
