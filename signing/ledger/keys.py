@@ -9,6 +9,7 @@ DUE: Final = "cs:due"  # zset: job id -> when it may be published, ms
 RUNNING: Final = "cs:running"  # zset: job id -> when its lease ends, ms
 EXPIRING: Final = "cs:expiring"  # zset: job id -> when it expires, ms
 PURGE: Final = "cs:purge"  # zset: Vault path of a settled job's secrets -> when it settled, ms
+OPEN: Final = "cs:open"  # hash: producer -> number of its jobs that have not settled
 QUARANTINE: Final = "cs:quarantine"  # stream
 SETTLED_CHANNEL: Final = "cs:settled"  # pub/sub: ids of jobs that settled
 WAKE_CHANNEL: Final = "cs:wake"  # pub/sub: something became due
@@ -37,6 +38,11 @@ def result(job_id: str) -> str:
 def producer(name: str) -> str:
     """Zset of a producer's jobs: job id -> when it was accepted, ms."""
     return f"cs:producer:{name}"
+
+
+def rate(name: str) -> str:
+    """String with the theoretical arrival time of a producer's next job, ms."""
+    return f"cs:rate:{name}"
 
 
 def nonce(keyid: str, value: str) -> str:

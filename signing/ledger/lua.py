@@ -33,7 +33,8 @@ local function job_key(id) return 'cs:job:' .. id end
 -- One way in to every final state: indexes cleared, retention set, secrets queued for deletion.
 local function finish(id, state, reason, retention)
   local key = job_key(id)
-  local r = redis.call('HMGET', key, 'queue', 'task', 'secret')
+  local r = redis.call('HMGET', key, 'queue', 'task', 'secret', 'producer')
+  redis.call('HINCRBY', 'cs:open', r[4], -1)
   redis.call('HSET', key, 'state', state, 'finished', now, 'error', reason)
   redis.call('ZREM', 'cs:due', id)
   redis.call('ZREM', 'cs:running', id)
@@ -76,34 +77,54 @@ end
 """
 
 #: KEYS: nonce, idempotency or ''. ARGV: id, nonce ttl ms, body digest, idempotency ttl ms, seal,
-#: not_before ms, expires ms, producer, then the record's fields and values.
+#: not_before ms, expires ms, producer, rate's interval ms (0: none), its burst, open jobs allowed
+#: (0: any), then the record's fields and values. Gives outcome, id, ms to wait.
+#: The rate is GCRA (ITU-T I.371): one number, the theoretical arrival time, per producer.
 ACCEPT: Final = Script(
     "accept",
     _PRELUDE
     + """
-if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[2]) then return {'replayed', ''} end
+if redis.call('EXISTS', KEYS[1]) == 1 then return {'replayed', '', 0} end
 if KEYS[2] ~= '' then
   local first = redis.call('GET', KEYS[2])
   if first then
+    redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
     local bar = string.find(first, '|', 1, true)
-    if string.sub(first, bar + 1) ~= ARGV[3] then return {'mismatch', ''} end
-    return {'existing', string.sub(first, 1, bar - 1)}
+    if string.sub(first, bar + 1) ~= ARGV[3] then return {'mismatch', '', 0} end
+    return {'existing', string.sub(first, 1, bar - 1), 0}
   end
+end
+local producer, interval = ARGV[8], tonumber(ARGV[9])
+local arrival = 0
+if interval > 0 then
+  arrival = math.max(now, tonumber(redis.call('GET', 'cs:rate:' .. producer) or 0))
+  local wait = arrival - now - (tonumber(ARGV[10]) - 1) * interval
+  if wait > 0 then return {'limited', '', math.ceil(wait)} end
+end
+local allowed = tonumber(ARGV[11])
+if allowed > 0 and tonumber(redis.call('HGET', 'cs:open', producer) or 0) >= allowed then
+  return {'full', '', 0}
 end
 local id = ARGV[1]
 if redis.call('EXISTS', job_key(id)) == 1 then return redis.error_reply('ERR job id exists') end
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[2])
+if interval > 0 then
+  arrival = math.floor(arrival + interval)
+  redis.call('SET', 'cs:rate:' .. producer, arrival, 'PX', arrival - now + 1000)
+end
+redis.call('HINCRBY', 'cs:open', producer, 1)
 local due = math.max(now, tonumber(ARGV[6]))
 redis.call('HSET', job_key(id), 'state', 'queued', 'accepted', now, 'due', due,
-  'expires', ARGV[7], 'attempt', 0, 'published', 0, 'taken', 0, unpack(ARGV, 9))
+  'expires', ARGV[7], 'attempt', 0, 'published', 0, 'taken', 0, unpack(ARGV, 12))
 redis.call('SET', 'cs:seal:' .. id, ARGV[5])
 redis.call('ZADD', 'cs:due', due, id)
 redis.call('ZADD', 'cs:expiring', ARGV[7], id)
-redis.call('ZADD', 'cs:producer:' .. ARGV[8], now, id)
+redis.call('ZADD', 'cs:producer:' .. producer, now, id)
 if KEYS[2] ~= '' then
   redis.call('SET', KEYS[2], id .. '|' .. ARGV[3], 'PX', ARGV[4])
 end
 redis.call('PUBLISH', 'cs:wake', due)
-return {'accepted', id}
+return {'accepted', id, 0}
 """,
 )
 
@@ -261,4 +282,18 @@ return out
 """,
 )
 
-ALL: Final = (ACCEPT, TAKE_DUE, REPUBLISH, CLAIM, RENEW, SETTLE, REAP, EXPIRE)
+#: ARGV: id, producer, retention ms. Gives the state before; 'queued' and 'held' were cancelled.
+CANCEL: Final = Script(
+    "cancel",
+    _PRELUDE
+    + """
+local r = redis.call('HMGET', job_key(ARGV[1]), 'state', 'producer')
+if not r[1] or r[2] ~= ARGV[2] then return 'unknown' end
+if r[1] == 'queued' or r[1] == 'held' then
+  finish(ARGV[1], 'cancelled', 'cancelled', ARGV[3])
+end
+return r[1]
+""",
+)
+
+ALL: Final = (ACCEPT, TAKE_DUE, REPUBLISH, CLAIM, RENEW, SETTLE, REAP, EXPIRE, CANCEL)

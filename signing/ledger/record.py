@@ -11,12 +11,14 @@ NONCE_TTL_MS = 360_000  # outlives the 300 s window and 30 s of skew
 IDEMPOTENCY_TTL_MS = 86_400_000
 RETENTION_MS = 7 * 86_400_000
 
-AcceptOutcome = Literal["accepted", "existing", "replayed", "mismatch"]
+AcceptOutcome = Literal["accepted", "existing", "replayed", "mismatch", "limited", "full"]
 _ACCEPT_OUTCOMES: dict[bytes, AcceptOutcome] = {
     b"accepted": "accepted",
     b"existing": "existing",
     b"replayed": "replayed",
     b"mismatch": "mismatch",
+    b"limited": "limited",
+    b"full": "full",
 }
 _STATES: dict[bytes, State] = {state.encode(): state for state in STATES}
 
@@ -25,6 +27,26 @@ class LedgerInvalid(CountersignError):
     """The ledger gave a reply or a record that is not of its form."""
 
     code = "ledger_invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a producer may do; 0 stands for no limit.
+
+    Attributes:
+        per_second: jobs a second in the long run.
+        burst: jobs at once.
+        open_jobs: jobs that have not settled.
+    """
+
+    per_second: float = 0
+    burst: int = 1
+    open_jobs: int = 0
+
+    @property
+    def interval_ms(self) -> float:
+        """Milliseconds between two jobs at the rate; 0 where there is none."""
+        return 1000 / self.per_second if self.per_second else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +69,7 @@ class Acceptance:
     nonce: str
     idempotency_key: str | None
     body_digest: str
+    limits: "Limits"
 
     def script_keys(self) -> list[str]:
         """KEYS of the script `accept`."""
@@ -57,7 +80,7 @@ class Acceptance:
         )
         return [keys.nonce(self.keyid, self.nonce), idempotency]
 
-    def script_args(self, retention_ttl_ms: int = IDEMPOTENCY_TTL_MS) -> list[str | bytes | int]:
+    def script_args(self) -> list[str | bytes | int]:
         """ARGV of the script `accept`."""
         record: dict[str, str | int] = {
             "producer": self.producer,
@@ -74,21 +97,25 @@ class Acceptance:
             self.job_id,
             NONCE_TTL_MS,
             self.body_digest,
-            retention_ttl_ms,
+            IDEMPOTENCY_TTL_MS,
             self.seal,
             self.not_before,
             self.expires_at,
             self.producer,
+            f"{self.limits.interval_ms:.3f}",
+            self.limits.burst,
+            self.limits.open_jobs,
         ]
         return head + fields
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The reply of `accept`."""
+    """The reply of `accept`; `wait_ms` is when a limited producer may try again."""
 
     outcome: AcceptOutcome
     job_id: str
+    wait_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +173,8 @@ def accepted_from(reply: object) -> Accepted:
     Raises:
         LedgerInvalid: where it is not one.
     """
-    if isinstance(reply, list) and len(reply) == 2 and reply[0] in _ACCEPT_OUTCOMES:
-        return Accepted(_ACCEPT_OUTCOMES[reply[0]], reply[1].decode("ascii"))
+    if isinstance(reply, list) and len(reply) == 3 and reply[0] in _ACCEPT_OUTCOMES:
+        return Accepted(_ACCEPT_OUTCOMES[reply[0]], reply[1].decode("ascii"), int(reply[2]))
     raise LedgerInvalid("the reply of accept")
 
 

@@ -19,4 +19,6 @@ TRANSITIONS: Final[dict[tuple[str, State | None], frozenset[State]]] = {
     ("lose", "running"): frozenset({"queued", "held", "failed", "expired"}),
     ("expire", "queued"): frozenset({"expired"}),
     ("expire", "held"): frozenset({"expired"}),
+    ("cancel", "queued"): frozenset({"cancelled"}),
+    ("cancel", "held"): frozenset({"cancelled"}),
 }
