@@ -17,10 +17,11 @@ JsonObject: TypeAlias = "dict[str, JsonValue]"
 
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 32
-MAX_DIGITS = 17  # a double's shortest round-trip form needs no more
+MAX_DIGITS = 17  # significant ones; a double's shortest round-trip form needs no more
 MAX_SAFE_INTEGER = 2**53 - 1  # RFC 7493, section 2.2
 
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]')
+# A string that does not end is one match too: no quote in it is looked at twice.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _OPENING = frozenset(b"[{")
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -107,7 +108,7 @@ def _integer(text: str) -> int:
 
 def _real(text: str) -> float:
     mantissa = re.split("[eE]", text, maxsplit=1)[0]
-    if sum(char.isdigit() for char in mantissa) > MAX_DIGITS:
+    if len(mantissa.lstrip("-0.").replace(".", "")) > MAX_DIGITS:
         raise MalformedJSON("a number has more digits than every reader keeps exact")
     value = float(text)
     if value in (float("inf"), float("-inf")):
