@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from signing.errors import CountersignError
 
 _RFC3339 = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
+    r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d{1,9})?"
+    r"(?:Z|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII | re.IGNORECASE,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -21,7 +23,7 @@ class TimeInvalid(CountersignError):
 def to_rfc3339(milliseconds: int) -> str:
     """Write milliseconds since the epoch as `2026-11-22T10:00:00.000Z`."""
     moment = _EPOCH + timedelta(milliseconds=milliseconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def from_rfc3339(text: str) -> int:
@@ -33,8 +35,8 @@ def from_rfc3339(text: str) -> int:
     if _RFC3339.fullmatch(text) is None:
         raise TimeInvalid("not an RFC 3339 date-time with an offset")
     try:
-        # A leap second cannot be told apart from the next one in POSIX time.
-        moment = datetime.fromisoformat(text.upper().replace(":60", ":59", 1))
-    except ValueError:
+        # POSIX time has no leap second: it is read as the second before it.
+        moment = datetime.fromisoformat(text.upper().replace(":60", ":59")).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise TimeInvalid("not an RFC 3339 date-time that exists") from None
     return (moment - _EPOCH) // _MILLISECOND
