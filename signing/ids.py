@@ -14,6 +14,8 @@ def uuid7(milliseconds: int, random: bytes) -> str:
     """
     if len(random) < 10:
         raise ValueError("a UUID of version 7 takes 10 random bytes")
+    if not 0 <= milliseconds < 1 << 48:
+        raise ValueError("a UUID of version 7 holds 48 bits of milliseconds")
     value = milliseconds.to_bytes(6, "big") + random[:10]
     number = int.from_bytes(value, "big")
     number = number & ~(0xF << 76) | 0x7 << 76
