@@ -1,1 +1,1 @@
-"""Countersign: the certs package."""
+"""A local certificate authority: its key, the servers' and the roles' certificates."""
