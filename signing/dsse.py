@@ -101,20 +101,24 @@ def verify(
 
     Raises:
         SealInvalid: codes `payload_type_mismatch`, `seal_signature_invalid`, `key_unknown`.
+        ValueError: for a threshold below one, which would trust what nobody signed.
     """
+    if threshold < 1:
+        raise ValueError("a threshold is at least one")
     if envelope.payload_type != payload_type:
         raise SealInvalid("the envelope is of another payload type", code="payload_type_mismatch")
     signed = pae(envelope.payload_type, envelope.payload)
     accepted: list[str] = []
     for item in envelope.signatures:
         key = keys.get(item.keyid)
-        if key is None or item.keyid in accepted:
+        if key is None:
             continue
         try:
             key.verify(item.sig, signed)
         except InvalidSignature:
             raise SealInvalid("a signature is wrong", code="seal_signature_invalid") from None
-        accepted.append(item.keyid)
+        if item.keyid not in accepted:
+            accepted.append(item.keyid)
     if len(accepted) < threshold:
         raise SealInvalid("too few signatures by trusted keys", code="key_unknown")
     return VerifiedPayload(envelope.payload_type, envelope.payload, tuple(accepted))
