@@ -29,7 +29,10 @@ def from_jwks(document: JsonObject) -> Keyring:
     if not isinstance(listed, list):
         raise KeyInvalid("the JWK set has no member keys")
     keys = [_from_jwk(item) for item in listed]
-    return Keyring(key for key in keys if key is not None)
+    try:
+        return Keyring(key for key in keys if key is not None)
+    except ValueError:
+        raise KeyInvalid("the JWK set names a key id twice") from None
 
 
 def _to_jwk(key: SealKey) -> dict[str, Any]:
@@ -40,7 +43,7 @@ def _to_jwk(key: SealKey) -> dict[str, Any]:
         "alg": "EdDSA",
         "use": "sig",
         "kid": key.kid,
-        "x": base64.urlsafe_b64encode(raw).decode("ascii").rstrip("="),
+        "x": _base64url(raw),
         ROLE_MEMBER: key.role,
     }
 
@@ -60,4 +63,10 @@ def _from_jwk(item: JsonValue) -> SealKey | None:
         public = Ed25519PublicKey.from_public_bytes(raw)
     except ValueError:
         raise KeyInvalid("a JWK's x is not an Ed25519 public key") from None
+    if _base64url(raw) != x:
+        raise KeyInvalid("a JWK's x is not canonical base64url")
     return SealKey(kid=kid, role=roles[role], public_key=public)
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode("ascii").rstrip("=")
