@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import CoreSchema, PydanticSerializationError, to_jsonable_python
+from pydantic_core import CoreSchema, to_jsonable_python
 
 from signing.catalog import DIALECT
 from signing.strict_json import JsonObject, JsonValue, canonical
@@ -52,12 +52,14 @@ class Arguments:
             )
         except ValidationError as error:
             problems = self._problems(error, args)
+        except ValueError:
+            problems = [ArgumentProblem("", "json_invalid")]
         else:
             return {
                 str(info.alias): getattr(bound, name)
                 for name, info in self.model.model_fields.items()
             }
-        # Outside of the handler: pydantic's error holds the values, and would be the context.
+        # Outside of the handlers: those errors hold the values, and would be the context.
         raise ArgumentsInvalid(self.task, problems)
 
     def _problems(
@@ -113,7 +115,7 @@ def _check(parameter: inspect.Parameter, task: str) -> None:
             "or take Secret[...] | None = None"
         )
     try:
-        model = _model([parameter])
+        model = _model([parameter.replace(default=parameter.empty)])
         model.model_json_schema()
     except (PydanticUserError, TypeError) as error:
         raise JobDefinitionError(
@@ -140,7 +142,7 @@ def _fits(parameter: inspect.Parameter, model: type[BaseModel]) -> bool:
         model.model_validate_json(
             canonical({parameter.name: to_jsonable_python(parameter.default)})
         )
-    except (PydanticSerializationError, ValidationError):
+    except ValueError:  # pydantic's refusals are of this kind, and so is the one of NaN
         return False
     return True
 
@@ -172,8 +174,9 @@ def _property_names(schema: JsonValue) -> Iterable[str]:
 def _pointer(
     location: tuple[int | str, ...], args: Mapping[str, JsonValue], known: set[str]
 ) -> str:
-    """A JSON Pointer of pydantic's location: without its names of union members, and without
-    any key that the producer made up.
+    """A JSON Pointer of pydantic's location.
+
+    Its names of union members are left out, and a key that the producer made up is a `*`.
     """
     value: Any = args
     steps: list[str] = []

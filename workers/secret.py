@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Generic, NoReturn, TypeVar, final, get_args
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.errors import PydanticUserError
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticSerializationUnexpectedValue, core_schema
 
@@ -76,7 +77,9 @@ class Secret(Generic[T_co]):
         """Validate the inner type, then wrap; a Secret given from Python is taken as it is."""
         inner = get_args(source)
         if not inner:
-            raise TypeError("a Secret names the type of its value, for instance Secret[str]")
+            raise PydanticUserError(
+                "a Secret names the type of its value, for instance Secret[str]", code=None
+            )
         wrapped = core_schema.no_info_after_validator_function(
             cls, handler.generate_schema(inner[0])
         )
