@@ -80,8 +80,8 @@ def _print(shown: Catalog) -> None:
             click.echo(f"    {spec.description}")
         click.echo(f"    arguments: {_arguments(spec)}")
         click.echo(
-            f"    attempts: {spec.max_attempts}; asked to stop after {spec.soft_time_limit} s, ended after "
-            f"{spec.time_limit} s; {spec.on_lost} when lost; "
+            f"    attempts: {spec.max_attempts}; asked to stop after {spec.soft_time_limit} s, "
+            f"ended after {spec.time_limit} s; {spec.on_lost} when lost; "
             f"{spec.undeclared_secrets} undeclared secrets"
         )
 
