@@ -1,0 +1,98 @@
+"""The local Redis: its configuration, its passwords, starting it."""
+
+import secrets
+import shutil
+import socket
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+
+from certs.files import write_atomic
+from certs.store import ROLES, CertificateStore
+from deploy.errors import StackError
+from deploy.local.paths import HOST, StackPaths, StackPorts
+from deploy.local.process import Child, Program
+from deploy.local.redis_acl import read_rules, render_acl
+
+START_SECONDS = 30.0
+
+
+def start_redis(paths: StackPaths, ports: StackPorts, queues: Sequence[str]) -> Child:
+    """Write the configuration, start the server, wait until it serves.
+
+    Raises:
+        StackError: where it is not installed or does not start.
+    """
+    program = shutil.which("redis-server", path="/usr/local/bin:/usr/bin:/bin:/usr/sbin")
+    if program is None:
+        raise StackError("redis-server is missing: run deploy/setup.sh, or install it")
+    passwords = {role: ensure_password(paths.redis_password(role)) for role in ROLES}
+    rules = render_acl(read_rules(with_operator=True), passwords, queues)
+    write_atomic(paths.redis / "users.acl", rules.encode())
+    configuration = paths.redis / "redis.conf"
+    write_atomic(configuration, render_config(paths, ports).encode())
+    child = Child(Program("redis", (program, str(configuration)), {}, paths.log("redis")))
+    try:
+        child.wait_until(lambda: _answers(ports.redis, paths.certs), START_SECONDS)
+    except BaseException:
+        child.kill()
+        raise
+    return child
+
+
+def ensure_password(path: Path) -> str:
+    """Give the password in a file, made once."""
+    try:
+        return path.read_text("ascii")
+    except FileNotFoundError:
+        password = secrets.token_urlsafe(32)
+        write_atomic(path, password.encode())
+        return password
+
+
+def render_config(paths: StackPaths, ports: StackPorts) -> str:
+    """Render `redis.conf`: TLS only, client certificates, every acknowledged write on disk."""
+    certificate, key = paths.certs.server("redis")
+    settings = {
+        "bind": HOST,
+        "port": "0",
+        "tls-port": str(ports.redis),
+        "tls-ca-cert-file": _quoted(paths.certs.authority),
+        "tls-cert-file": _quoted(certificate),
+        "tls-key-file": _quoted(key),
+        "tls-auth-clients": "yes",
+        "tls-protocols": '"TLSv1.3"',
+        "aclfile": _quoted(paths.redis / "users.acl"),
+        "dir": _quoted(paths.redis),
+        "databases": "2",
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "save": '""',
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+        "supervised": "no",
+        "logfile": '""',
+        "enable-debug-command": "no",
+        "enable-module-command": "no",
+    }
+    return "".join(f"{name} {value}\n" for name, value in settings.items())
+
+
+def _quoted(path: Path) -> str:
+    text = str(path.absolute()).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
+def _answers(port: int, certs: CertificateStore) -> bool:
+    # PING before AUTH is refused with NOAUTH once the data is loaded: that much is enough.
+    context = ssl.create_default_context(cafile=str(certs.authority))
+    context.load_cert_chain(*certs.client("operator"))
+    try:
+        with (
+            socket.create_connection((HOST, port), timeout=2) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as connection,
+        ):
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith((b"-NOAUTH", b"+PONG"))
+    except OSError:
+        return False

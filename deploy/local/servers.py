@@ -1,0 +1,110 @@
+"""Redis and OpenBao together: started, provisioned, stopped."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from certs.store import ROLES
+from deploy.local.bao_server import VaultFiles, operator_client, start_vault
+from deploy.local.environment import role_environment, write_environment
+from deploy.local.paths import StackPaths, StackPorts
+from deploy.local.process import Child
+from deploy.local.redis_server import start_redis
+from deploy.local.vault_provision import Provisioner, provision
+
+QUEUES: Final = ("fast", "slow")
+Report = Callable[[str], None]
+
+
+class LocalServers:
+    """The two running servers and what the roles need to use them."""
+
+    def __init__(self, paths: StackPaths, ports: StackPorts, queues: Sequence[str]) -> None:
+        self.paths = paths
+        self.ports = ports
+        self._queues = tuple(queues)
+        self._redis: Child | None = None
+        self._vault: Child | None = None
+
+    @property
+    def redis(self) -> Child | None:
+        """The Redis process; `None` while it is stopped."""
+        return self._redis
+
+    @property
+    def vault(self) -> Child | None:
+        """The OpenBao process; `None` while it is stopped."""
+        return self._vault
+
+    def start_redis(self) -> None:
+        """Start Redis and wait until it serves; nothing where it runs."""
+        if self._redis is None or self._redis.status is not None:
+            self._redis = start_redis(self.paths, self.ports, self._queues)
+
+    def start_vault(self) -> None:
+        """Start and unseal OpenBao, and finish its set-up; nothing where it runs."""
+        if self._vault is not None and self._vault.status is None:
+            return
+        self._vault = start_vault(self.paths, self.ports)
+        files = VaultFiles(self.paths.vault)
+        if files.root_token.exists():
+            token = files.root_token.read_text("ascii")
+            with operator_client(self.paths.certs, self.ports, token) as client:
+                provision(Provisioner(client, self.paths, self._vault.wait_until), files)
+
+    def stop_redis(self, *, kill: bool = False) -> None:
+        """Stop Redis, or end it as a crash would."""
+        child, self._redis = self._redis, None
+        _end(child, kill=kill)
+
+    def stop_vault(self, *, kill: bool = False) -> None:
+        """Stop OpenBao, or end it as a crash would."""
+        child, self._vault = self._vault, None
+        _end(child, kill=kill)
+
+    def stop(self) -> None:
+        """Stop both, the last one started first."""
+        self.stop_vault()
+        self.stop_redis()
+
+    def environment(self, role: str) -> dict[str, str]:
+        """A role's settings: gateway, dispatcher, worker, security, operator."""
+        return role_environment(role, self.paths, self.ports)
+
+
+def start_servers(
+    paths: StackPaths,
+    ports: StackPorts,
+    *,
+    queues: Sequence[str] = QUEUES,
+    report: Report = lambda _: None,
+) -> LocalServers:
+    """Prepare the state directory, start both servers, write each role's settings.
+
+    Raises:
+        StackError: where one does not start; the other is stopped.
+    """
+    paths.prepare()
+    report("certificates")
+    paths.certs.ensure(now=datetime.now(UTC))
+    servers = LocalServers(paths, ports, queues)
+    try:
+        report("redis")
+        servers.start_redis()
+        report("openbao")
+        servers.start_vault()
+    except BaseException:
+        servers.stop()
+        raise
+    for role in ROLES:
+        write_environment(role, servers.environment(role), paths)
+    return servers
+
+
+def _end(child: Child | None, *, kill: bool) -> None:
+    if child is None:
+        return
+    if kill:
+        child.kill()
+    else:
+        child.stop()

@@ -1,0 +1,13 @@
+# Every role: about its own token only. Roles do not have Vault's `default` policy.
+
+path "auth/token/lookup-self" {
+  capabilities = ["read"]
+}
+
+path "auth/token/renew-self" {
+  capabilities = ["update"]
+}
+
+path "auth/token/revoke-self" {
+  capabilities = ["update"]
+}
