@@ -1,25 +1,19 @@
 """The seal keyring as Vault tells it: Transit's public keys, windows and revocations from KV."""
 
-import threading
 from base64 import b64decode
-from collections.abc import Callable
 from typing import Any, Final
 
 import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hvac.exceptions import Forbidden, InvalidPath, VaultError
 
-from backends.errors import BackendUnavailableError, VaultDenied, VaultUnavailable
+from backends.errors import VaultDenied, VaultUnavailable
 from backends.transit import JOB_KEY, RESULT_KEY
 from backends.vault_login import VaultLogin
-from signing.errors import CountersignError
 from signing.keyring import Keyring, Role, SealKey
 from signing.times import TimeInvalid, from_rfc3339
 
 CONFIG_MOUNT: Final = "countersign-config"
-REFRESH_S: Final = 4.0
-#: A keyring that could not be refreshed for so long is not trusted: a revocation may be missed.
-MAX_AGE_S: Final = 300.0
 
 _ROLES: Final[dict[str, Role]] = {JOB_KEY: "gateway", RESULT_KEY: "worker"}
 
@@ -84,53 +78,3 @@ def _seal_key(
 
 def _time(text: str | None) -> int | None:
     return None if text is None else from_rfc3339(text)
-
-
-class KeyringCache:
-    """The newest keyring, refreshed by a thread of its own; never older than `MAX_AGE_S`."""
-
-    def __init__(
-        self,
-        load: Callable[[], Keyring],
-        monotonic: Callable[[], float],
-        on_error: Callable[[CountersignError], None],
-    ) -> None:
-        self._load = load
-        self._monotonic = monotonic
-        self._on_error = on_error
-        self._stop = threading.Event()
-        self._keyring = load()
-        self._loaded_at = monotonic()
-        self._thread = threading.Thread(target=self._run, name="keyring", daemon=True)
-
-    def start(self) -> None:
-        """Begin refreshing."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End refreshing."""
-        self._stop.set()
-
-    def current(self) -> Keyring:
-        """Give the keyring.
-
-        Raises:
-            BackendUnavailableError: where it is too old to be trusted.
-        """
-        if self._monotonic() - self._loaded_at > MAX_AGE_S:
-            raise BackendUnavailableError("the keyring is too old", code="keyring_stale")
-        return self._keyring
-
-    def refresh(self) -> None:
-        """Load it now; on failure the old one stays and the error is reported."""
-        asked_at = self._monotonic()
-        try:
-            self._keyring = self._load()
-        except CountersignError as error:
-            self._on_error(error)
-        else:
-            self._loaded_at = asked_at
-
-    def _run(self) -> None:
-        while not self._stop.wait(REFRESH_S):
-            self.refresh()

@@ -1,1 +1,1 @@
-"""Countersign: the gateway package."""
+"""The ingress: authenticate, admit, strip, seal, accept; and the dispatcher and the client."""

@@ -1,0 +1,86 @@
+"""Step 5 of the ingress: one atomic write, after which the job is never lost."""
+
+import math
+from typing import Protocol
+
+from gateway.errors import Refused
+from gateway.types import Receipt, Sealed
+from signing.ledger.record import Acceptance, Accepted
+
+
+class AcceptingLedger(Protocol):
+    """The ledger as the ingress writes it."""
+
+    async def accept(self, acceptance: Acceptance) -> Accepted:
+        """Run the script `accept`, in one round trip with other requests.
+
+        Raises:
+            LedgerUnavailable: where it may not have run.
+        """
+
+
+async def accept(sealed: Sealed, ledger: AcceptingLedger) -> Receipt:
+    """Accept a sealed job.
+
+    Raises:
+        LedgerUnavailable: where Redis did not answer.
+        Refused: `replayed`, `idempotency_mismatch`, `rate_limited`, `quota_exceeded`.
+    """
+    accepted = await ledger.accept(acceptance_of(sealed))
+    if accepted.outcome == "replayed":
+        raise Refused("replayed", "sign each request with a nonce of its own")
+    if accepted.outcome == "mismatch":
+        raise Refused("idempotency_mismatch", "use a new idempotency key for a new body")
+    if accepted.outcome == "limited":
+        raise _rate_limited(sealed, accepted.wait_ms)
+    if accepted.outcome == "full":
+        raise Refused("quota_exceeded", "wait until some of your jobs have settled")
+    admitted = sealed.stripped.admitted
+    return Receipt(
+        job_id=accepted.job_id,
+        task=admitted.task.name,
+        secrets=tuple(f"/args{place}" for place in admitted.secret_places),
+        repeated=accepted.outcome == "existing",
+    )
+
+
+def acceptance_of(sealed: Sealed) -> Acceptance:
+    """Give what the ledger keeps of a sealed job."""
+    admitted = sealed.stripped.admitted
+    authenticated = admitted.authenticated
+    claims = sealed.claims
+    return Acceptance(
+        job_id=claims.id,
+        seal=sealed.seal,
+        seal_digest=sealed.digest,
+        producer=claims.producer,
+        task=claims.task,
+        queue=claims.queue,
+        priority=claims.priority,
+        max_attempts=claims.max_attempts,
+        on_lost=admitted.task.on_lost,
+        has_secret=sealed.stripped.stored,
+        not_before=claims.not_before,
+        expires_at=claims.expires_at,
+        keyid=authenticated.keyid,
+        nonce=authenticated.nonce,
+        idempotency_key=admitted.idempotency_key,
+        body_digest=claims.request.digest,
+        limits=authenticated.producer.limits,
+    )
+
+
+def _rate_limited(sealed: Sealed, wait_ms: int) -> Refused:
+    limits = sealed.stripped.admitted.authenticated.producer.limits
+    wait = max(1, math.ceil(wait_ms / 1000))
+    window = max(1, round(limits.burst / limits.per_second))
+    return Refused(
+        "rate_limited",
+        "slow down",
+        retry_after_s=wait,
+        headers=(
+            # draft-ietf-httpapi-ratelimit-headers
+            ("ratelimit-policy", f'"jobs";q={limits.burst};w={window}'),
+            ("ratelimit", f'"jobs";r=0;t={wait}'),
+        ),
+    )

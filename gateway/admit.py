@@ -1,0 +1,138 @@
+"""Step 2 of the ingress: may this producer run this task with these arguments. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.detect import find_secrets
+from gateway.errors import ProblemMember, Refused
+from gateway.places import find_references, outermost
+from gateway.producers import Producer
+from gateway.schema import ArgumentSchema
+from gateway.submission import (
+    Submission,
+    read_idempotency_key,
+    read_submission,
+    read_trace,
+)
+from gateway.types import Admitted, Authenticated
+from signing.catalog import Catalog, TaskSpec
+from signing.errors import ReferenceInvalid
+from signing.references import parse_reference
+from signing.strict_json import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class TaskBook:
+    """The catalog with its schemas compiled."""
+
+    catalog: Catalog
+    schemas: Mapping[str, ArgumentSchema]
+
+    @classmethod
+    def compile(cls, catalog: Catalog) -> "TaskBook":
+        """Compile every task's schema.
+
+        Raises:
+            CatalogError: naming a task whose schema cannot be used.
+        """
+        schemas = {spec.name: ArgumentSchema.compile(spec.schema) for spec in catalog.values()}
+        return cls(catalog, schemas)
+
+
+def admit(authenticated: Authenticated, book: TaskBook, *, job_id: str, max_bytes: int) -> Admitted:
+    """Read the body and hold it to media type, grant, references and schema; find its secrets.
+
+    Raises:
+        MalformedJSON: `malformed_json`.
+        Refused: 400, 403, 404, 415 and 422 codes of the contract.
+    """
+    http = authenticated.raw.http
+    _check_media_type(http.fields.get("content-type", ""))
+    now = authenticated.raw.received_at
+    submission = read_submission(http.body, now=now, max_bytes=max_bytes)
+    spec = _granted_task(submission, authenticated.producer, book.catalog)
+    references = _granted_references(submission.args, authenticated.producer)
+    schema = book.schemas[spec.name]
+    _check_schema(submission.args, schema)
+    return Admitted(
+        authenticated=authenticated,
+        job_id=job_id,
+        task=spec,
+        args=submission.args,
+        secret_places=_secret_places(submission.args, schema, spec, references),
+        not_before=submission.not_before,
+        expires_at=submission.expires_at,
+        priority=submission.priority,
+        idempotency_key=read_idempotency_key(http.fields),
+        trace=read_trace(http.fields),
+    )
+
+
+def _check_media_type(value: str) -> None:
+    media_type, _, parameters = value.partition(";")
+    if media_type.strip().lower() != "application/json" or (
+        parameters.strip().lower() not in ("", "charset=utf-8")
+    ):
+        raise Refused("unsupported_media_type", "send application/json in UTF-8")
+
+
+def _granted_task(submission: Submission, producer: Producer, catalog: Catalog) -> TaskSpec:
+    spec = catalog.get(submission.task)
+    if spec is None:
+        raise Refused("task_unknown", "GET /v1/tasks lists the tasks")
+    if not producer.may_run(spec.name):
+        raise Refused("task_not_granted", "ask for a grant of this task")
+    return spec
+
+
+def _granted_references(args: JsonObject, producer: Producer) -> frozenset[str]:
+    """Give the places of references, all of them granted."""
+    found = find_references(args)
+    for reference in found:
+        try:
+            granted = reference.text is not None and producer.may_use(
+                parse_reference(reference.text)
+            )
+        except ReferenceInvalid:
+            granted = False
+        if not granted:
+            raise Refused(
+                "reference_not_granted",
+                "the grant covers no such reference",
+                ProblemMember("pointer", f"/args{reference.pointer}"),
+            )
+    return frozenset(reference.pointer for reference in found)
+
+
+def _check_schema(args: JsonObject, schema: ArgumentSchema) -> None:
+    problems = schema.problems(args)
+    if problems:
+        errors = [
+            {"pointer": f"/args{item.pointer}", "rule": item.rule, "schema": item.schema_pointer}
+            for item in problems
+        ]
+        raise Refused(
+            "schema_invalid", "see errors for the places", ProblemMember("errors", errors)
+        )
+
+
+def _secret_places(
+    args: JsonObject, schema: ArgumentSchema, spec: TaskSpec, references: frozenset[str]
+) -> tuple[str, ...]:
+    declared = [place for place in schema.secret_places(args) if place not in references]
+    undeclared = [
+        finding for finding in find_secrets(args) if not _inside(finding.pointer, declared)
+    ]
+    refused = [item for item in undeclared if item.as_key or spec.undeclared_secrets == "refuse"]
+    if refused:
+        errors = [{"pointer": f"/args{item.pointer}", "rule": item.rule} for item in refused]
+        raise Refused(
+            "secret_refused",
+            "put secrets where the schema declares them",
+            ProblemMember("errors", errors),
+        )
+    return outermost([*declared, *(finding.pointer for finding in undeclared)])
+
+
+def _inside(pointer: str, places: list[str]) -> bool:
+    return any(pointer == place or pointer.startswith(f"{place}/") for place in places)

@@ -1,0 +1,180 @@
+"""The composition of the ingress: real adapters are built here and nowhere else."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from backends.errors import LedgerUnavailable, VaultDenied, VaultNotFound, VaultUnavailable
+from backends.keyring_source import load_keyring
+from backends.redis_clients import check_server, connect, connect_async
+from backends.refreshed import Refreshed
+from backends.vault_login import VaultLogin
+from gateway.admit import TaskBook
+from gateway.endpoints import Endpoints, clock_ms
+from gateway.errors import PROBLEMS, Refused
+from gateway.ledger import GatewayLedger
+from gateway.pipeline import Ingress
+from gateway.problems import problem_response
+from gateway.producer_source import load_registrations
+from gateway.producers import ProducerDirectory
+from gateway.purge import purge_forever
+from gateway.readiness import Readiness
+from gateway.registration import RegistrationInvalid
+from gateway.settings import GatewaySettings
+from gateway.vault import AsyncVault, TransitJobSigner, VaultSecretStore
+from gateway.waiting import SettledFeed
+from signing.errors import CountersignError
+from signing.keyring import Keyring
+
+Handler: TypeAlias = Callable[[Endpoints, Request], Awaitable[Response]]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is known before the event loop runs: the login, registrations, keys, schemas."""
+
+    login: VaultLogin
+    directory: Refreshed[ProducerDirectory]
+    keyring: Refreshed[Keyring]
+    book: TaskBook
+
+
+def load_sources(settings: GatewaySettings) -> Sources:
+    """Ask Redis and Vault once, so that a wrong setting is refused at start.
+
+    Raises:
+        SettingError, BackendUnavailableError, VaultDenied: naming what to mend.
+    """
+    client = connect(settings.ledger)
+    try:
+        check_server(client, settings.ledger)
+    finally:
+        client.close()
+    login = VaultLogin(settings.vault, time.monotonic)
+    return Sources(
+        login=login,
+        directory=Refreshed(
+            "the registrations",
+            lambda: ProducerDirectory(load_registrations(login, _invalid)),
+            monotonic=time.monotonic,
+            on_error=_not_refreshed,
+        ),
+        keyring=Refreshed(
+            "the keyring",
+            lambda: load_keyring(login),
+            monotonic=time.monotonic,
+            on_error=_not_refreshed,
+        ),
+        book=TaskBook.compile(settings.catalog),
+    )
+
+
+def build_app(settings: GatewaySettings, sources: Sources) -> Starlette:
+    """Build the ASGI application; connections open when it starts and close when it stops."""
+    connected: list[Endpoints] = []
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            connected.append(await _connect(settings, sources, stack))
+            yield
+
+    def route(path: str, method: str, handler: Handler) -> Route:
+        async def call(request: Request) -> Response:
+            return await handler(connected[0], request)
+
+        return Route(path, call, methods=[method])
+
+    return Starlette(
+        lifespan=lifespan,
+        routes=[
+            route("/v1/jobs", "POST", Endpoints.submit),
+            route("/v1/jobs/{id}", "GET", Endpoints.show),
+            route("/v1/jobs/{id}", "DELETE", Endpoints.cancel),
+            route("/v1/tasks", "GET", Endpoints.tasks),
+            route("/.well-known/jwks.json", "GET", Endpoints.jwks),
+            route("/healthz", "GET", Endpoints.alive),
+            route("/readyz", "GET", Endpoints.ready),
+        ],
+        exception_handlers={
+            CountersignError: _on_error,
+            HTTPException: _on_http_error,
+        },
+    )
+
+
+async def _connect(settings: GatewaySettings, sources: Sources, stack: AsyncExitStack) -> Endpoints:
+    client = connect_async(settings.ledger)
+    stack.push_async_callback(client.aclose)
+    listener = connect_async(settings.ledger)
+    stack.push_async_callback(listener.aclose)
+    vault = AsyncVault(settings.vault, sources.login)
+    stack.push_async_callback(vault.close)
+    for source in (sources.directory, sources.keyring):
+        source.start()
+        stack.callback(source.stop)
+    ledger, feed, store = GatewayLedger(client), SettledFeed(listener), VaultSecretStore(vault)
+    for work in (feed.run(), purge_forever(ledger, store, clock_ms)):
+        stack.push_async_callback(_end, asyncio.create_task(work))
+    return Endpoints(
+        ingress=Ingress(
+            directory=sources.directory.current,
+            book=sources.book,
+            store=store,
+            signer=TransitJobSigner(vault),
+            ledger=ledger,
+            audience=settings.audience,
+            max_bytes=settings.max_body,
+        ),
+        ledger=ledger,
+        feed=feed,
+        readiness=Readiness({"ledger": ledger.ping, "vault": vault.ping}),
+        keyring=sources.keyring.current,
+        authority=settings.authority,
+        max_in_flight=settings.max_in_flight,
+    )
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _on_error(_request: Request, error: Exception) -> Response:
+    """Answer with a problem; an error of our own making is told as what it means outside."""
+    if not isinstance(error, CountersignError):
+        raise error
+    if error.code in PROBLEMS:
+        return problem_response(error)
+    _log.error("refused with %s: %s", error.code, error.message)
+    if isinstance(error, VaultDenied | VaultNotFound):
+        return problem_response(VaultUnavailable("Vault does not serve this"))
+    return problem_response(LedgerUnavailable("the gateway cannot serve this"))
+
+
+async def _on_http_error(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    code = {404: "not_found", 405: "method_not_allowed"}.get(status, "malformed_request")
+    headers = () if status != 405 else (("allow", "GET, POST, DELETE"),)
+    return problem_response(Refused(code, "see docs/api.md", headers=headers))
+
+
+def _invalid(name: str, error: RegistrationInvalid) -> None:
+    _log.error("the registration of %s is left out: %s", name, error.message)
+
+
+def _not_refreshed(name: str, error: CountersignError) -> None:
+    _log.warning("%s could not be refreshed: %s", name, error.message)

@@ -1,0 +1,144 @@
+"""The ledger as the ingress uses it: accept many requests in one round trip; read; cancel."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from redis.exceptions import RedisError
+
+from backends.errors import LedgerUnavailable
+from backends.redis_clients import (
+    AsyncRedis,
+    Call,
+    checked,
+    run_scripts_async,
+    unavailable,
+)
+from gateway.batching import Batcher
+from signing.ledger import keys
+from signing.ledger.lua import ACCEPT, CANCEL
+from signing.ledger.record import (
+    NONCE_TTL_MS,
+    RETENTION_MS,
+    Acceptance,
+    Accepted,
+    Record,
+    accepted_from,
+    record_from,
+)
+
+T = TypeVar("T")
+
+#: A request is answered within a second where the ledger is away.
+PATIENCE_S = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """A job's record and, once it has settled with one, its sealed result."""
+
+    record: Record
+    sealed_result: bytes | None
+
+
+class GatewayLedger:
+    """Implements `accept.AcceptingLedger`; every call ends within `PATIENCE_S`."""
+
+    def __init__(self, client: AsyncRedis) -> None:
+        self._client = client
+        self._accepts: Batcher[Acceptance, Accepted] = Batcher(self._accept, most=256, lanes=2)
+
+    async def accept(self, acceptance: Acceptance) -> Accepted:
+        """Run the script `accept`.
+
+        Raises:
+            LedgerUnavailable: where it may not have run.
+        """
+        try:
+            return await asyncio.wait_for(self._accepts.submit(acceptance), PATIENCE_S)
+        except TimeoutError:
+            raise LedgerUnavailable("the ledger's Redis does not answer in time") from None
+
+    async def use_nonce(self, keyid: str, nonce: str) -> bool:
+        """Mark a nonce of a key as used; tell whether it was new.
+
+        Raises:
+            LedgerUnavailable: where Redis does not answer.
+        """
+        name = keys.nonce(keyid, nonce)
+        return bool(
+            await _guarded(_converted(self._client.set(name, b"1", nx=True, px=NONCE_TTL_MS)))
+        )
+
+    async def read(self, job_id: str) -> JobState | None:
+        """Read a job; `None` where there is none.
+
+        Raises:
+            LedgerUnavailable: where Redis does not answer.
+        """
+        return await _guarded(self._read(job_id))
+
+    async def cancel(self, job_id: str, producer: str) -> str:
+        """Run the script `cancel` and give the state before, or `unknown`.
+
+        Raises:
+            LedgerUnavailable: where it may not have run.
+        """
+        call = Call(CANCEL, (), (job_id, producer, RETENTION_MS))
+        replies = await _guarded(run_scripts_async(self._client, [call]))
+        return str(replies[0], "ascii")
+
+    async def purgeable(self, before_ms: int, most: int) -> list[str]:
+        """Give Vault paths of settled jobs' secrets that nobody has deleted yet.
+
+        Raises:
+            LedgerUnavailable: where Redis does not answer.
+        """
+        found = await _guarded(
+            _converted(self._client.zrangebyscore(keys.PURGE, "-inf", before_ms, 0, most))
+        )
+        return [str(path, "ascii") for path in found]
+
+    async def purged(self, paths: Sequence[str]) -> None:
+        """Say that these are deleted.
+
+        Raises:
+            LedgerUnavailable: where Redis does not answer.
+        """
+        await _guarded(_converted(self._client.zrem(keys.PURGE, *paths)))
+
+    async def ping(self) -> None:
+        """Ask whether Redis serves.
+
+        Raises:
+            LedgerUnavailable: where it does not.
+        """
+        await _guarded(_converted(self._client.ping()))
+
+    async def _accept(self, acceptances: Sequence[Acceptance]) -> Sequence[Accepted]:
+        calls = [Call(ACCEPT, item.script_keys(), item.script_args()) for item in acceptances]
+        replies = await run_scripts_async(self._client, calls)
+        return [accepted_from(reply) for reply in replies]
+
+    async def _read(self, job_id: str) -> JobState | None:
+        pipe = self._client.pipeline(transaction=False)
+        pipe.hgetall(keys.job(job_id))
+        pipe.get(keys.result(job_id))
+        fields, result = checked(await _converted(pipe.execute(raise_on_error=False)))
+        record = record_from(job_id, fields)
+        return None if record is None else JobState(record, result)
+
+
+async def _guarded(call: Awaitable[T]) -> T:
+    try:
+        return await asyncio.wait_for(call, PATIENCE_S)
+    except TimeoutError:
+        raise LedgerUnavailable("the ledger's Redis does not answer in time") from None
+
+
+async def _converted(call: Awaitable[Any]) -> Any:
+    try:
+        return await call
+    except (RedisError, OSError) as error:
+        raise unavailable(error) from None

@@ -1,0 +1,73 @@
+"""The ingress's pipeline: five steps from bytes off the wire to a job that is never lost."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from backends.errors import VaultUnavailable
+from gateway.accept import AcceptingLedger, accept
+from gateway.admit import TaskBook, admit
+from gateway.authenticate import authenticate
+from gateway.errors import Refused
+from gateway.producers import ProducerDirectory
+from gateway.seal import JobSigner, seal
+from gateway.strip import SecretStore, secret_path, strip
+from gateway.types import Authenticated, RawRequest, Receipt, Sealed
+from signing.ids import uuid7
+
+
+@dataclass(frozen=True, slots=True)
+class Ingress:
+    """Takes jobs in. The threat model (docs/threat-model.md) refers to the numbers of its steps."""
+
+    directory: Callable[[], ProducerDirectory]
+    book: TaskBook
+    store: SecretStore
+    signer: JobSigner
+    ledger: AcceptingLedger
+    audience: str
+    max_bytes: int
+    random: Callable[[int], bytes] = secrets.token_bytes
+
+    def authenticate(self, raw: RawRequest) -> Authenticated:
+        """Step 1 alone, for requests that submit nothing."""
+        return authenticate(raw, self.directory())
+
+    async def submit(self, raw: RawRequest) -> Receipt:
+        """Take one job in.
+
+        Raises:
+            CountersignError: with a code of the contract's table; nothing was accepted then,
+                except that `ledger_unavailable` may follow an acceptance whose reply was lost.
+        """
+        authenticated = self.authenticate(raw)  # 1
+        job_id = uuid7(raw.received_at, self.random(10))
+        admitted = admit(  # 2
+            authenticated, self.book, job_id=job_id, max_bytes=self.max_bytes
+        )
+        stripped = await strip(admitted, self.store)  # 3
+        sealed = await seal(stripped, self.signer, self.audience)  # 4
+        return await self._accept(sealed)  # 5
+
+    async def _accept(self, sealed: Sealed) -> Receipt:
+        """Accept, and take a refused job's secrets back out of Vault.
+
+        Where the ledger did not answer, they stay: the job may have been accepted.
+        """
+        try:
+            receipt = await accept(sealed, self.ledger)
+        except Refused:
+            await self._forget(sealed)
+            raise
+        if receipt.repeated:
+            await self._forget(sealed)
+        return receipt
+
+    async def _forget(self, sealed: Sealed) -> None:
+        if not sealed.stripped.stored:
+            return
+        try:
+            await self.store.delete(secret_path(sealed.stripped.admitted))
+        except VaultUnavailable:
+            # Nobody holds a reference to it, and the mount ends it (`delete_version_after`).
+            return

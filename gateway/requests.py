@@ -1,0 +1,53 @@
+"""From an ASGI request to `RawRequest`: raw bytes, the configured authority, a bounded body."""
+
+from starlette.requests import Request
+
+from gateway.errors import Refused
+from gateway.types import RawRequest
+from signing.http_fields import HttpRequest, combine_fields
+
+
+async def read_request(request: Request, *, authority: str, now: int, max_bytes: int) -> RawRequest:
+    """Read a request with its body.
+
+    Raises:
+        Refused: `too_large`, `malformed_request`.
+        SignatureInvalid: `malformed_request` for fields that are not ASCII.
+    """
+    fields = combine_fields(request.scope["headers"])
+    body = await _body(request, fields.get("content-length"), max_bytes)
+    try:
+        path = request.scope["raw_path"].decode("ascii")
+        query = request.scope["query_string"].decode("ascii")
+    except UnicodeDecodeError:
+        raise Refused("malformed_request", "the target is not ASCII") from None
+    client = request.scope.get("client")
+    return RawRequest(
+        http=HttpRequest(
+            method=request.method,
+            authority=authority,
+            path=path,
+            query=query,
+            fields=fields,
+            body=body,
+        ),
+        client=client[0] if client else "",
+        received_at=now,
+    )
+
+
+async def _body(request: Request, announced: str | None, max_bytes: int) -> bytes:
+    if announced is not None and announced.isdigit() and int(announced) > max_bytes:
+        raise _too_large(max_bytes)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > max_bytes:
+            raise _too_large(max_bytes)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _too_large(max_bytes: int) -> Refused:
+    return Refused("too_large", f"a body has at most {max_bytes} bytes")

@@ -1,0 +1,71 @@
+"""What a producer is told of its job; a result is told only under the worker's verified seal."""
+
+import base64
+from dataclasses import dataclass
+
+from gateway.ledger import JobState
+from signing.errors import SealInvalid
+from signing.keyring import Keyring
+from signing.ledger.record import Record
+from signing.seals import verify_result
+from signing.strict_json import JsonObject, JsonValue
+from signing.times import to_rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    result: JsonValue
+    error: JsonValue
+    sealed: JsonValue
+
+
+def job_view(state: JobState, keyring: Keyring, *, audience: str, now: int) -> JsonObject:
+    """Give the body of `GET /v1/jobs/{id}`; `sealed_result` is the DSSE envelope in base64."""
+    record = state.record
+    outcome = _outcome(state, keyring, audience, now)
+    return {
+        "id": record.job_id,
+        "status": record.state,
+        "task": record.task,
+        "attempts": record.attempt,
+        "max_attempts": record.max_attempts,
+        "accepted_at": to_rfc3339(record.accepted),
+        "due_at": to_rfc3339(record.due),
+        "expires_at": to_rfc3339(record.expires),
+        "started_at": _time(record.started),
+        "finished_at": _time(record.finished),
+        "seal": record.seal_digest,
+        "result": outcome.result,
+        "error": outcome.error,
+        "sealed_result": outcome.sealed,
+    }
+
+
+def _outcome(state: JobState, keyring: Keyring, audience: str, now: int) -> _Outcome:
+    if state.sealed_result is None:
+        return _Outcome(None, _error(state.record), None)
+    try:
+        claims = verify_result(
+            state.sealed_result,
+            keyring,
+            job_id=state.record.job_id,
+            job_seal=state.record.seal_digest,
+            audience=audience,
+            now=now,
+        )
+    except SealInvalid as error:
+        # Somebody wrote to the ledger who is no worker; its word is not passed on.
+        return _Outcome(None, {"code": "result_unverified", "reason": error.code}, None)
+    told: JsonValue = None
+    if claims.error is not None:
+        told = {"code": claims.error, "type": claims.error_type}
+    sealed = base64.b64encode(state.sealed_result).decode("ascii")
+    return _Outcome(claims.result, told, sealed)
+
+
+def _error(record: Record) -> JsonValue:
+    return {"code": record.error} if record.error else None
+
+
+def _time(value: int | None) -> str | None:
+    return None if value is None else to_rfc3339(value)

@@ -1,0 +1,81 @@
+"""Waiting for a job to settle, by the ledger's notification; a lost one costs a few seconds."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any, Final
+
+from redis.exceptions import RedisError
+
+from backends.redis_clients import AsyncRedis
+from signing.ledger.keys import SETTLED_CHANNEL
+
+MAX_WAIT_S: Final = 60
+RECHECK_S: Final = 5.0
+RECONNECT_S: Final = 0.5
+
+
+class SettledFeed:
+    """Hears which jobs settled and wakes whoever waits for one of them."""
+
+    def __init__(self, client: AsyncRedis) -> None:
+        self._client = client
+        self._waiters: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+
+    async def run(self) -> None:
+        """Listen until cancelled; after a lost connection, listen again and wake everybody."""
+        while True:
+            try:
+                await self._listen()
+            except (RedisError, OSError):
+                await asyncio.sleep(RECONNECT_S)
+
+    @contextmanager
+    def event(self, job_id: str) -> Any:
+        """Give an event that is set whenever the job may have settled."""
+        event = asyncio.Event()
+        self._waiters[job_id].add(event)
+        try:
+            yield event
+        finally:
+            self._waiters[job_id].discard(event)
+            if not self._waiters[job_id]:
+                del self._waiters[job_id]
+
+    async def _listen(self) -> None:
+        async with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
+            await pubsub.subscribe(SETTLED_CHANNEL)
+            for job_id in list(self._waiters):
+                self._wake(job_id)
+            while True:
+                message = await pubsub.get_message(timeout=RECHECK_S)
+                if message is not None:
+                    self._wake(message["data"].decode("ascii", "replace"))
+
+    def _wake(self, job_id: str) -> None:
+        for event in self._waiters.get(job_id, ()):
+            event.set()
+
+
+async def wait_settled(
+    feed: SettledFeed,
+    job_id: str,
+    *,
+    seconds: float,
+    is_settled: Callable[[], Any],
+) -> None:
+    """Return once the job has settled or the time is over; `is_settled` reads the ledger."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    with feed.event(job_id) as event:
+        while not await is_settled():
+            left = deadline - loop.time()
+            if left <= 0:
+                return
+            try:
+                await asyncio.wait_for(event.wait(), min(left, RECHECK_S))
+            except TimeoutError:
+                continue
+            finally:
+                event.clear()
