@@ -5,8 +5,10 @@ from collections.abc import Callable, Mapping
 
 from gateway.detect.rules import CARD_RANGES, PLACEHOLDERS, SCHEMES, Check, Worth
 
-# Masks and templates: nothing in it can be matched in two ways, so it is linear.
-_MASK_OR_TEMPLATE = re.compile(r"[*•x.\-_# ]*|\$\{[^{}]*\}|\{\{[^{}]*\}\}|<[a-z _-]*>")
+# Masks and templates; no repetition stands within or behind another, so it is linear.
+_MASK_OR_TEMPLATE = re.compile(
+    r"[*•.\-_# ]*|[*•x.\-_# ]{3,}|\$\{[^{}]*\}|\{\{[^{}]*\}\}|<[a-z _-]*>"
+)
 _DOUBLED = str.maketrans("0123456789", "0246813579")  # twice the digit, its digits added
 _MIN_PASSWORD_DIGITS = 4
 

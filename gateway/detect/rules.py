@@ -58,12 +58,12 @@ _ASSIGNED = (
 )
 _TOLD = _ASSIGNED_NAME + r"\s{0,3}(?:\bis\b|:)\s{0,3}([^\s\"',;&<>\\\x00]{6,})"
 _CARD = (
-    r"(?:[2-6]\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d{2,4}(?:[ -]?\d{1,3})?|3\d{3}[ -]?\d{6}[ -]?\d{4,5})"
+    r"(?:[2-6]\d{13,18}|[2-6]\d{3}(?: \d{4}){3}(?: \d{1,3})?|[2-6]\d{3}(?:-\d{4}){3}(?:-\d{1,3})?"
+    r"|3\d{3} \d{6} \d{4,5}|3\d{3}-\d{6}-\d{4,5})"
 )
 
 FORMAT_RULES = (
     FormatRule("pem-private-key", "PRIVATE KEY", r"-----BEGIN[A-Z0-9 ]{0,40} PRIVATE KEY"),
-    FormatRule("pgp-private-key", "PRIVATE KEY BLOCK", r"-----BEGIN PGP PRIVATE KEY BLOCK"),
     FormatRule("putty-private-key", "PuTTY-User", r"PuTTY-User-Key-File-\d"),
     FormatRule("age-secret-key", "AGE-SECRET", r"AGE-SECRET-KEY-1[A-Z0-9]{58}"),
     FormatRule(
@@ -120,7 +120,7 @@ FORMAT_RULES = (
     FormatRule("groq", "gsk_", r"\bgsk_[A-Za-z0-9]{40,}"),
     FormatRule("xai", "xai-", r"\bxai-[A-Za-z0-9]{60,}"),
     FormatRule("perplexity", "pplx-", r"\bpplx-[A-Za-z0-9]{40,}"),
-    FormatRule("hugging-face", "hf_", r"\b(?:hf|api_org)_[A-Za-z0-9]{30,}"),
+    FormatRule("hugging-face", "hf_|api_org_", r"\b(?:hf|api_org)_[A-Za-z0-9]{30,}"),
     FormatRule("replicate", "r8_", r"\br8_[A-Za-z0-9]{37,}"),
     FormatRule("sendgrid", r"SG\.", rf"\bSG\.{_B64URL}{{16,32}}\.{_B64URL}{{16,64}}"),
     FormatRule("twilio", r"\bSK[0-9a-fA-F]{8}", r"\bSK[0-9a-fA-F]{32}\b"),
