@@ -1,0 +1,1 @@
+"""The command line, `countersign`: one file per subcommand."""
