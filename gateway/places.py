@@ -3,7 +3,7 @@
 Nothing here changes its input, and no error carries anything of the document.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -122,6 +122,18 @@ def outermost(pointers: Iterable[str]) -> tuple[str, ...]:
             kept.add(pointer)
             last = pointer
     return tuple(pointer for pointer in given if pointer in kept)
+
+
+def is_within(pointer: str, places: Collection[str]) -> bool:
+    """Say whether a pointer is one of these places or lies inside one; fast where they are a set.
+
+    `places` is asked once for each step of the pointer.
+    """
+    while pointer not in places:
+        if not pointer:
+            return False
+        pointer = pointer.rpartition("/")[0]
+    return True
 
 
 def find_references(args: JsonValue) -> tuple[FoundReference, ...]:

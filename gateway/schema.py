@@ -10,7 +10,12 @@ from typing import NoReturn
 
 import jsonschema_rs
 
-from gateway.places import outermost, pointer_to
+from gateway.places import (
+    MAX_POINTER_CHARACTERS,
+    TooManyPlacesError,
+    outermost,
+    pointer_to,
+)
 from signing.errors import CatalogError
 from signing.strict_json import JsonValue
 
@@ -88,17 +93,21 @@ class ArgumentSchema:
 
         Raises:
             ValueError: where the arguments break the schema, as then it declares nothing.
+            TooManyPlacesError: where the pointers are together too long.
         """
         if not self._declares_secrets:
             return ()
         evaluation = self._validator.evaluate(args)
         if not evaluation.valid:
             raise ValueError("secret places are asked of arguments that break the schema")
-        return outermost(
+        places = {
             entry["instanceLocation"]
             for entry in evaluation.annotations()
             if _says_secret(entry["annotations"])
-        )
+        }
+        if sum(map(len, places)) > MAX_POINTER_CHARACTERS:
+            raise TooManyPlacesError("the arguments hold more secrets than can be listed")
+        return outermost(sorted(places))
 
 
 def _refuse(_uri: str) -> NoReturn:

@@ -46,6 +46,7 @@ class NameRule:
 
 
 _B64URL = "[A-Za-z0-9_-]"
+_NOT_IN_BASE64 = "(?:^|[^A-Za-z0-9+/=_-])"
 _ASSIGNED_NAME = (
     "(?:password|passwd|passphrase|pwd|secret|client[_. -]?secret|secret[_. -]?(?:access[_. -]?)?"
     "key|(?:api|private|account)[_. -]?key|(?:access|refresh|auth|session|secret|api"
@@ -136,7 +137,9 @@ FORMAT_RULES = (
     FormatRule("rubygems", "rubygems_", r"rubygems_[0-9a-f]{48}"),
     FormatRule("docker-hub", "dckr_", rf"dckr_(?:pat|oat)_{_B64URL}{{20,}}"),
     FormatRule("vault", r"\bhv[sbr]\.", rf"\bhv[sbr]\.{_B64URL}{{20,}}"),
-    FormatRule("vault-legacy", r"\b[sbr]\.", r"\b[sbr]\.([A-Za-z0-9]{24})\b", "opaque"),
+    FormatRule(
+        "vault-legacy", r"\b[sbr]\.", r"(?:^|[\s\"'=:,;\x00])[sbr]\.([A-Za-z0-9]{24})\b", "opaque"
+    ),
     FormatRule("terraform-cloud", "atlasv1", r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,}"),
     FormatRule("doppler", r"dp\.[a-z]+\.", r"\bdp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9.]{40,}"),
     FormatRule("digitalocean", "do[opr]_v1_", r"do[opr]_v1_[0-9a-f]{64}"),
@@ -144,9 +147,11 @@ FORMAT_RULES = (
     FormatRule("databricks", "dapi", r"\bdapi[0-9a-f]{32}"),
     FormatRule("shopify", "shp[a-z]{2}_", r"\bshp(?:at|ca|pa|ss|ua)_[0-9a-fA-F]{32}"),
     FormatRule(
-        "square", "EAAA|sq0", rf"\b(?:EAAA[A-Za-z0-9_+=-]{{56,}}|sq0[a-z]{{3}}-{_B64URL}{{22,}})"
+        "square",
+        "EAAA|sq0",
+        rf"{_NOT_IN_BASE64}(EAAA{_B64URL}{{60}}|sq0[a-z]{{3}}-{_B64URL}{{22,}})\b",
     ),
-    FormatRule("facebook", "EAA", r"\bEAA[A-Za-z0-9]{80,}"),
+    FormatRule("facebook", "EAA", rf"{_NOT_IN_BASE64}(EAA[A-Za-z0-9]{{80,}})\b"),
     FormatRule("braintree", r"access_token\$", r"access_token\$[a-z]+\$[0-9a-z]{16}\$[0-9a-f]{32}"),
     FormatRule("razorpay", "rzp_", r"\brzp_(?:live|test)_[A-Za-z0-9]{14,}"),
     FormatRule(

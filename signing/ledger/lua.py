@@ -172,29 +172,30 @@ return #ids
 )
 
 #: ARGV: id, worker, lease ms, retention ms. Gives state or 'claimed', attempt, 1 for a hint too
-#: many (somebody put it there a second time), the time.
+#: many (somebody put it there a second time), the time, attempts allowed.
 CLAIM: Final = Script(
     "claim",
     _PRELUDE
     + """
 local id = ARGV[1]
 local key = job_key(id)
-local r = redis.call('HMGET', key, 'state', 'attempt', 'due', 'expires', 'published', 'queue')
-if not r[1] then return {'unknown', 0, 1, now} end
+local r = redis.call('HMGET', key, 'state', 'attempt', 'due', 'expires', 'published', 'queue',
+  'max_attempts')
+if not r[1] then return {'unknown', 0, 1, now, 0} end
 local extra = 0
 if redis.call('HINCRBY', key, 'taken', 1) > tonumber(r[5]) then extra = 1 end
-if r[1] ~= 'queued' then return {r[1], tonumber(r[2]), extra, now} end
+if r[1] ~= 'queued' then return {r[1], tonumber(r[2]), extra, now, tonumber(r[7])} end
 if tonumber(r[4]) <= now then
   finish(id, 'expired', 'expired', ARGV[4])
-  return {'expired', tonumber(r[2]), extra, now}
+  return {'expired', tonumber(r[2]), extra, now, tonumber(r[7])}
 end
-if tonumber(r[3]) > now then return {'early', tonumber(r[2]), extra, now} end
+if tonumber(r[3]) > now then return {'early', tonumber(r[2]), extra, now, tonumber(r[7])} end
 local attempt = r[2] + 1
 redis.call('HSET', key, 'state', 'running', 'attempt', attempt, 'worker', ARGV[2], 'started', now)
 redis.call('ZREM', 'cs:published:' .. r[6], id)
 redis.call('ZREM', 'cs:due', id)
 redis.call('ZADD', 'cs:running', now + tonumber(ARGV[3]), id)
-return {'claimed', attempt, extra, now}
+return {'claimed', attempt, extra, now, tonumber(r[7])}
 """,
 )
 
@@ -217,8 +218,9 @@ return out
 """,
 )
 
-#: ARGV: id, attempt, 'succeeded' | 'failed' | 'retry' | 'lost', sealed result, reason, delay ms,
-#: retention ms. Gives the state after, or 'stale' where this attempt no longer holds the job.
+#: ARGV: id, attempt, 'succeeded' | 'failed' | 'retry' | 'release' | 'lost', sealed result, reason,
+#: delay ms, retention ms. 'release' is a retry of an attempt that could not begin: it is not
+#: counted. Gives the state after, or 'stale' where this attempt no longer holds the job.
 SETTLE: Final = Script(
     "settle",
     _PRELUDE
@@ -227,7 +229,8 @@ local id = ARGV[1]
 local r = redis.call('HMGET', job_key(id), 'state', 'attempt', 'max_attempts', 'expires')
 if r[1] ~= 'running' or r[2] ~= ARGV[2] then return 'stale' end
 if ARGV[3] == 'lost' then return lose(id, tonumber(ARGV[6]), ARGV[7], ARGV[5]) end
-if ARGV[3] == 'retry' then
+if ARGV[3] == 'release' then r[3] = redis.call('HINCRBY', job_key(id), 'max_attempts', 1) end
+if ARGV[3] == 'retry' or ARGV[3] == 'release' then
   local due = now + tonumber(ARGV[6])
   if due >= tonumber(r[4]) then
     finish(id, 'expired', ARGV[5], ARGV[7])

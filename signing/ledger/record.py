@@ -137,12 +137,14 @@ class Claim:
         attempt: the fencing token where `status` is `claimed`.
         extra: more hints of this job were taken than a dispatcher ever published.
         at: Redis's time of the claim, ms.
+        max_attempts: how many there may be; attempts that could not begin are added to it.
     """
 
     status: Literal["claimed", "early", "unknown"] | State
     attempt: int
     extra: bool
     at: int
+    max_attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,7 @@ def claim_from(reply: object) -> Claim:
     Raises:
         LedgerInvalid: where it is not one.
     """
-    if not isinstance(reply, list) or len(reply) != 4:
+    if not isinstance(reply, list) or len(reply) != 5:
         raise LedgerInvalid("the reply of claim")
     status: Literal["claimed", "early", "unknown"] | State
     if reply[0] in _STATES:
@@ -217,7 +219,13 @@ def claim_from(reply: object) -> Claim:
         status = "unknown"
     else:
         raise LedgerInvalid("the reply of claim")
-    return Claim(status=status, attempt=int(reply[1]), extra=reply[2] == 1, at=int(reply[3]))
+    return Claim(
+        status=status,
+        attempt=int(reply[1]),
+        extra=reply[2] == 1,
+        at=int(reply[3]),
+        max_attempts=int(reply[4]),
+    )
 
 
 def state_from(reply: object) -> State | None:

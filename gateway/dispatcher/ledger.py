@@ -1,0 +1,109 @@
+"""The ledger as a dispatcher uses it."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from redis.exceptions import RedisError
+
+from backends.redis_clients import Argument, Call, SyncRedis, run_scripts, unavailable
+from signing.ledger import keys
+from signing.ledger.lua import EXPIRE, REAP, REPUBLISH, TAKE_DUE, Script
+from signing.ledger.record import RETENTION_MS, Hint, hints_from
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """A job whose lease ended without an outcome, and the state it is in now."""
+
+    job_id: str
+    state: str
+
+
+class DispatcherLedger(Protocol):
+    """What a dispatcher asks of the ledger; everything raises `LedgerUnavailable`."""
+
+    def take_due(self, most: int) -> tuple[Hint, ...]:
+        """Take jobs that are due now, and mark them as published."""
+
+    def republish(self, queue: str, in_queue: int, after_ms: int, most: int) -> int:
+        """Make due again what was published so long ago and is not in the queue any more."""
+
+    def reap(self, most: int, delay_ms: int) -> tuple[Reaped, ...]:
+        """Rerun, hold or fail jobs whose lease has ended."""
+
+    def expire(self, most: int) -> int:
+        """Settle jobs that expired before they ran."""
+
+    def next_due_in(self) -> float | None:
+        """Seconds until the next job is due; `None` where none waits."""
+
+    def wait_for_wake(self, seconds: float) -> None:
+        """Return when something became due, or after `seconds`."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+class RedisDispatcherLedger:
+    """Implements `DispatcherLedger` on the ledger's Redis."""
+
+    def __init__(self, client: SyncRedis, listener: SyncRedis) -> None:
+        self._client = client
+        self._listener: Any = listener
+        self._wakes: Any = None
+
+    def take_due(self, most: int) -> tuple[Hint, ...]:
+        """Run the script `take_due`."""
+        return hints_from(self._run(TAKE_DUE, most, RETENTION_MS))
+
+    def republish(self, queue: str, in_queue: int, after_ms: int, most: int) -> int:
+        """Run the script `republish`."""
+        return int(self._run(REPUBLISH, queue, in_queue, after_ms, most))
+
+    def reap(self, most: int, delay_ms: int) -> tuple[Reaped, ...]:
+        """Run the script `reap`."""
+        flat = self._run(REAP, most, delay_ms, RETENTION_MS)
+        return tuple(
+            Reaped(flat[i].decode("ascii"), flat[i + 1].decode("ascii"))
+            for i in range(0, len(flat), 2)
+        )
+
+    def expire(self, most: int) -> int:
+        """Run the script `expire`."""
+        return len(self._run(EXPIRE, most, RETENTION_MS))
+
+    def next_due_in(self) -> float | None:
+        """Compare the first entry with Redis's clock."""
+        pipe: Any
+        try:
+            with self._client.pipeline(transaction=False) as pipe:
+                pipe.zrange(keys.DUE, 0, 0, withscores=True)
+                pipe.time()
+                first, (seconds, micros) = pipe.execute()
+        except (RedisError, OSError) as error:
+            raise unavailable(error) from None
+        if not first:
+            return None
+        now = float(seconds) + float(micros) / 1_000_000
+        return max(0.0, float(first[0][1]) / 1000 - now)
+
+    def wait_for_wake(self, seconds: float) -> None:
+        """Listen on the channel `cs:wake`."""
+        try:
+            if self._wakes is None:
+                self._wakes = self._listener.pubsub(ignore_subscribe_messages=True)
+                self._wakes.subscribe(keys.WAKE_CHANNEL)
+            if self._wakes.get_message(timeout=seconds) is not None:
+                while self._wakes.get_message(timeout=0) is not None:
+                    pass
+        except (RedisError, OSError) as error:
+            self._wakes = None
+            raise unavailable(error) from None
+
+    def close(self) -> None:
+        """Close both connections."""
+        self._client.close()
+        self._listener.close()
+
+    def _run(self, script: Script, *args: Argument) -> Any:
+        return run_scripts(self._client, [Call(script, (), args)])[0]

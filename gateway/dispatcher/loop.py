@@ -1,0 +1,78 @@
+"""The dispatcher's loop. Any number may run: the ledger's scripts divide the work."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from backends.errors import BackendUnavailableError
+from gateway.dispatcher.broker import Broker
+from gateway.dispatcher.ledger import DispatcherLedger
+
+BATCH = 500
+TEND_EVERY_S = 1.0
+LONGEST_WAIT_S = 1.0
+#: A job whose worker died comes back after about this, jittered, so that many do not come at once.
+LOST_DELAY_MS = 1000
+MAX_BACKOFF_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Dispatcher:
+    """Publishes what is due, and tends what was lost, every second."""
+
+    ledger: DispatcherLedger
+    broker: Broker
+    queues: tuple[str, ...]
+    republish_after_ms: int
+    monotonic: Callable[[], float]
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _tend_at: float = 0.0
+
+    def run(self) -> None:
+        """Go on until `stopping` is set; a server that is away is tried again, with backoff."""
+        backoff = 0.05
+        while not self.stopping.is_set():
+            try:
+                published = self.step()
+                backoff = 0.05
+                if not published:
+                    self.ledger.wait_for_wake(self._wait())
+            except BackendUnavailableError as error:
+                _log.warning("waiting for %s: %s", error.code, error.message)
+                self.stopping.wait(backoff * random.uniform(0.5, 1.5))
+                backoff = min(backoff * 2, MAX_BACKOFF_S)
+
+    def step(self) -> int:
+        """Publish one batch of what is due, tend if it is time, and give the batch's size.
+
+        Raises:
+            BackendUnavailableError: jobs that were taken and not published stay marked as
+                published, and the ledger gives them again once they are missed in the queue.
+        """
+        if self.monotonic() >= self._tend_at:
+            self._tend_at = self.monotonic() + TEND_EVERY_S
+            self.tend()
+        hints = self.ledger.take_due(BATCH)
+        if hints:
+            self.broker.publish(hints)
+        return len(hints)
+
+    def tend(self) -> None:
+        """Bring back what was lost: leases that ended, hints that vanished, jobs that expired."""
+        delay = round(LOST_DELAY_MS * random.uniform(0.5, 1.5))
+        for reaped in self.ledger.reap(BATCH, delay):
+            _log.warning("a worker lost job %s; it is %s now", reaped.job_id, reaped.state)
+        self.ledger.expire(BATCH)
+        for queue in self.queues:
+            in_queue = self.broker.length(queue)
+            count = self.ledger.republish(queue, in_queue, self.republish_after_ms, BATCH)
+            if count:
+                _log.warning("%d hints were missing in queue %s; published again", count, queue)
+
+    def _wait(self) -> float:
+        due_in = self.ledger.next_due_in()
+        return LONGEST_WAIT_S if due_in is None else min(LONGEST_WAIT_S, due_in)

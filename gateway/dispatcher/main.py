@@ -1,0 +1,39 @@
+"""The composition of a dispatcher."""
+
+import signal
+import time
+from types import FrameType
+
+from backends.redis_clients import check_server, connect
+from gateway.dispatcher.broker import RedisBroker
+from gateway.dispatcher.ledger import RedisDispatcherLedger
+from gateway.dispatcher.loop import Dispatcher
+from gateway.settings import DispatcherSettings
+
+
+def dispatch(settings: DispatcherSettings) -> None:
+    """Dispatch until SIGTERM or SIGINT.
+
+    Raises:
+        SettingError, LedgerUnavailable: at start, naming what to mend.
+    """
+    client = connect(settings.ledger)
+    check_server(client, settings.ledger)
+    dispatcher = Dispatcher(
+        ledger=RedisDispatcherLedger(client, connect(settings.ledger)),
+        broker=RedisBroker(settings.broker),
+        queues=settings.queues,
+        republish_after_ms=settings.republish_after_ms,
+        monotonic=time.monotonic,
+    )
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        dispatcher.stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        dispatcher.run()
+    finally:
+        dispatcher.broker.close()
+        dispatcher.ledger.close()
