@@ -149,6 +149,8 @@ def test_a_lone_surrogate_neither_stops_nor_moves_the_search() -> None:
         "gh" + "p_short",
         "npm_config_registry",
         "AKIA is a prefix",
+        "AGFzbQEAAAABJw/EAAA" + "B" * 60 + "/EAAC" + "B" * 90 + "==",
+        "this.s." + fill(24),
         "a" * 5000,
         fill(64, HEX),
         "sha256:" + fill(64, HEX),

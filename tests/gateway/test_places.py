@@ -14,6 +14,7 @@ from gateway.places import (
     TooManyPlacesError,
     find_references,
     get_at,
+    is_within,
     outermost,
     pointer_to,
     replace_at,
@@ -122,6 +123,19 @@ def test_siblings_with_a_common_beginning_are_not_inside_one_another() -> None:
     assert outermost(["/a", "/a-b", "/ab/c", "/a/x"]) == ("/a", "/a-b", "/ab/c")
     assert outermost(["/b", "/a", "/b"]) == ("/b", "/a")
     assert outermost([]) == ()
+
+
+def test_a_place_is_within_itself_and_what_holds_it() -> None:
+    places = {"/a/0", "/b~1c"}
+    assert is_within("/a/0", places)
+    assert is_within("/a/0/x/y", places)
+    assert is_within("/b~1c/", places)
+    assert not is_within("/a", places)
+    assert not is_within("/a/01", places)
+    assert not is_within("/b", places)
+    assert not is_within("", places)
+    assert is_within("", {""})
+    assert is_within("/any/where", {""})
 
 
 @given(DOCUMENTS, st.data())

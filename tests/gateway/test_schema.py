@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.places import TooManyPlacesError
 from gateway.schema import MAX_PROBLEMS, ArgumentSchema, SchemaProblem
 from signing.errors import CatalogError
 from signing.strict_json import JsonValue
@@ -146,6 +147,13 @@ def test_arguments_that_break_the_schema_have_no_answer_on_secret_places() -> No
     schema = compiled({"properties": {"a": {"type": "string", "x-secret": True}}})
     with pytest.raises(ValueError, match="break the schema"):
         schema.secret_places({"a": 5})
+
+
+def test_more_secret_places_than_can_be_listed_are_refused() -> None:
+    schema = compiled({"additionalProperties": {"items": SECRET}})
+    assert len(schema.secret_places({"k": [1] * 1000})) == 1000
+    with pytest.raises(TooManyPlacesError):
+        schema.secret_places({"k" * 10_000: [1] * 100})
 
 
 @pytest.mark.parametrize(
