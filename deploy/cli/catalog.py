@@ -1,12 +1,11 @@
 """`countersign catalog`: write the catalog from the tasks' code, and show one."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
 import click
 
+from certs.files import PUBLIC, write_atomic
 from signing.catalog import Catalog, TaskSpec, catalog_to_json, dump_catalog, parse_catalog
 from signing.errors import CountersignError
 from workers.catalog import build_catalog, load_tasks
@@ -45,7 +44,7 @@ def build(modules: tuple[str, ...], output: Path, app_dir: Path, as_json: bool) 
         click.echo(document, nl=False)
         return
     try:
-        _write(output, document)
+        write_atomic(output, document, PUBLIC)
     except OSError as error:
         raise click.ClickException(f"{output} cannot be written: {error.strerror}") from error
     if as_json:
@@ -93,18 +92,3 @@ def _arguments(spec: TaskSpec) -> str:
     properties = spec.schema.get("properties")
     names = list(properties) if isinstance(properties, dict) else []
     return ", ".join(name if name in needed else f"[{name}]" for name in names) or "none"
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replace a file at once, so that nobody reads half a catalog, and leave it readable by all."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise

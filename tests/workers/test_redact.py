@@ -8,13 +8,13 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from signing.strict_json import JsonValue
 from workers.redact import leaf_texts, redact
 
-SECRET = 'pä/ss+w"rd\n?~1'
+SECRET = 'pä/ss +w"rd\n?~1'
 
 ENCODINGS: dict[str, Callable[[str], str]] = {
     "raw": str,
@@ -55,17 +55,19 @@ secrets = st.text(st.characters(codec="utf-8", exclude_characters="*"), min_size
 around = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
+@settings(deadline=None)
 @given(secrets, st.sampled_from(sorted(ENCODINGS)), around, around)
 def test_no_planted_secret_is_left(secret: str, encoding: str, before: str, after: str) -> None:
     written = ENCODINGS[encoding](secret)
     assume(written not in before + "****" + after)
-    shown = redact({"said": [before + written + after], before + written + after: 1}, [secret])
-    assert written not in json.dumps(shown, ensure_ascii=False)
+    shown = redact({before + written + after: before + written + after}, [secret])
     assert isinstance(shown, dict)
-    assert all(written not in key for key in shown)
-    assert written not in str(shown["said"])
+    for key, value in shown.items():
+        assert written not in key
+        assert value == key
 
 
+@settings(deadline=None)
 @given(st.lists(secrets, min_size=1, max_size=4), st.binary(max_size=9), st.binary(max_size=9))
 def test_no_part_of_base64_that_holds_a_secret_is_left(
     planted: list[str], before: bytes, after: bytes
@@ -81,15 +83,16 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_without_secrets_nothing_changes(value: JsonValue) -> None:
     assert redact(value, []) == value
     assert redact(value, ["", "a secret that is not in there"]) == value
 
 
+@settings(deadline=None)
 @given(json_values, st.lists(secrets))
 def test_redacting_twice_is_redacting_once(value: JsonValue, planted: list[str]) -> None:
-    assume(not any(secret in str(index) for secret in planted for index in range(10)))
     once = redact(value, planted)
     assert redact(once, planted) == once
 
