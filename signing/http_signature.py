@@ -61,14 +61,14 @@ def read_signature(request: HttpRequest, *, now: int) -> PresentedSignature:
         SignatureInvalid: codes `signature_missing`, `signature_expired`, `signature_coverage`,
             `signature_invalid`, `malformed_request`.
     """
-    label, components, parameters, signature = _select(request)
+    components, parameters, signature = _select(request)
     _check_parameters(parameters)
     created = _integer(parameters, "created")
     keyid, nonce = _string(parameters, "keyid"), _string(parameters, "nonce")
     _check_window(created, parameters.get("expires"), now)
     covered = frozenset(components)
     if len(covered) != len(components):
-        raise SignatureInvalid(f"signature {label!r} covers a component twice")
+        raise SignatureInvalid("the signature covers a component twice")
     _check_coverage(request, covered)
     algorithm = parameters.get("alg")
     return PresentedSignature(
@@ -98,14 +98,15 @@ def signature_base(
     """Build the signature base (RFC 9421, section 2.5).
 
     Raises:
-        SignatureInvalid: code `signature_coverage` for a component the request does not have.
+        SignatureInvalid: code `signature_coverage` for a component the request does not have,
+            `malformed_request` for one that is not printable ASCII.
     """
     lines = [f'"{name}": {_component(request, name)}' for name in components]
     lines.append(f'"@signature-params": {_serialize(components, parameters)}')
     return "\n".join(lines).encode("ascii")
 
 
-def _select(request: HttpRequest) -> tuple[str, list[str], dict[str, object], bytes]:
+def _select(request: HttpRequest) -> tuple[list[str], dict[str, object], bytes]:
     if "signature" not in request.fields or "signature-input" not in request.fields:
         raise SignatureInvalid("the request is not signed", code="signature_missing")
     inputs = structured_dictionary(request.fields["signature-input"], "signature-input")
@@ -122,12 +123,8 @@ def _select(request: HttpRequest) -> tuple[str, list[str], dict[str, object], by
         raise SignatureInvalid(
             "Signature or Signature-Input is not of its form", code="malformed_request"
         )
-    return (
-        label,
-        [_component_name(item) for item in items[: MAX_COMPONENTS + 1]],
-        parameters,
-        (signature),
-    )
+    components = [_component_name(item) for item in items[: MAX_COMPONENTS + 1]]
+    return components, parameters, signature
 
 
 def _component_name(item: tuple[object, dict[str, object]]) -> str:
@@ -215,6 +212,9 @@ def _component(request: HttpRequest, name: str) -> str:
             "the signature covers a component that the request does not have",
             code="signature_coverage",
         )
+    # RFC 9421, section 2.5: a line break in a value would make two lines of the base out of one.
+    if not (value.isascii() and value.replace("\t", " ").isprintable()):
+        raise SignatureInvalid("a component holds a control character", code="malformed_request")
     return value
 
 
