@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from securesystemslib import dsse as oracle
 from securesystemslib.exceptions import VerificationError
-from securesystemslib.signer import (  # type: ignore[attr-defined]  # public, not marked so
+from securesystemslib.signer import (
     CryptoSigner,
     Key,
     SSlibKey,
