@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.detect import find_secrets
+from gateway.detect import Finding, find_secrets
 from gateway.errors import ProblemMember, Refused
-from gateway.places import find_references, outermost
+from gateway.places import find_references, is_within, outermost
 from gateway.producers import Producer
 from gateway.schema import ArgumentSchema
 from gateway.submission import (
@@ -52,6 +52,9 @@ def admit(authenticated: Authenticated, book: TaskBook, *, job_id: str, max_byte
     submission = read_submission(http.body, now=now, max_bytes=max_bytes)
     spec = _granted_task(submission, authenticated.producer, book.catalog)
     references = _granted_references(submission.args, authenticated.producer)
+    findings = find_secrets(submission.args)
+    # First, since the schema's problems name places, and a secret may stand as a key in one.
+    _refuse_findings([item for item in findings if item.as_key])
     schema = book.schemas[spec.name]
     _check_schema(submission.args, schema)
     return Admitted(
@@ -59,7 +62,7 @@ def admit(authenticated: Authenticated, book: TaskBook, *, job_id: str, max_byte
         job_id=job_id,
         task=spec,
         args=submission.args,
-        secret_places=_secret_places(submission.args, schema, spec, references),
+        secret_places=_secret_places(submission.args, schema, spec, references, findings),
         not_before=submission.not_before,
         expires_at=submission.expires_at,
         priority=submission.priority,
@@ -117,22 +120,24 @@ def _check_schema(args: JsonObject, schema: ArgumentSchema) -> None:
 
 
 def _secret_places(
-    args: JsonObject, schema: ArgumentSchema, spec: TaskSpec, references: frozenset[str]
+    args: JsonObject,
+    schema: ArgumentSchema,
+    spec: TaskSpec,
+    references: frozenset[str],
+    findings: tuple[Finding, ...],
 ) -> tuple[str, ...]:
-    declared = [place for place in schema.secret_places(args) if place not in references]
-    undeclared = [
-        finding for finding in find_secrets(args) if not _inside(finding.pointer, declared)
-    ]
-    refused = [item for item in undeclared if item.as_key or spec.undeclared_secrets == "refuse"]
-    if refused:
-        errors = [{"pointer": f"/args{item.pointer}", "rule": item.rule} for item in refused]
+    declared = {place for place in schema.secret_places(args) if place not in references}
+    undeclared = [item for item in findings if not is_within(item.pointer, declared)]
+    if spec.undeclared_secrets == "refuse":
+        _refuse_findings(undeclared)
+    return outermost([*sorted(declared), *(item.pointer for item in undeclared)])
+
+
+def _refuse_findings(findings: list[Finding]) -> None:
+    if findings:
+        errors = [{"pointer": f"/args{item.pointer}", "rule": item.rule} for item in findings]
         raise Refused(
             "secret_refused",
             "put secrets where the schema declares them",
             ProblemMember("errors", errors),
         )
-    return outermost([*declared, *(finding.pointer for finding in undeclared)])
-
-
-def _inside(pointer: str, places: list[str]) -> bool:
-    return any(pointer == place or pointer.startswith(f"{place}/") for place in places)

@@ -60,3 +60,15 @@ class NotInJob(CountersignError):
     """Something that only a running job has was asked for outside of one."""
 
     code = "not_in_job"
+
+
+class SecretUnusable(CountersignError):
+    """A reference in a sealed job cannot be followed, now or later."""
+
+    code = "secret_unusable"
+
+
+class ResultInvalid(CountersignError):
+    """A task gave back what is no JSON value, or too large a one."""
+
+    code = "result_invalid"

@@ -1,0 +1,127 @@
+"""kombu's Redis channel, made to verify: nothing above it ever sees an unverified byte.
+
+What it overrides, of kombu 5.7 (kombu/transport/redis.py, kombu/transport/virtual/base.py):
+    `_brpop_start`, `_brpop_read`  many messages to a pop (BLMPOP), verified before they go on
+    `QoS`                          the virtual one: no `unacked` keys, nothing restored
+    `_size`                        no question to Redis when a queue is declared
+    everything that writes         refused: a worker cannot publish
+A message that is popped and not claimed is not lost: the ledger misses it and it comes again.
+"""
+
+from collections.abc import Callable
+from queue import Empty
+from time import monotonic
+from typing import Any, Final, NoReturn
+
+from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+from kombu.utils.encoding import bytes_to_str
+
+from signing.errors import CountersignError
+from workers.types import Delivered, Verified
+
+SCHEME: Final = "countersign"
+MOST_AT_ONCE: Final = 64
+
+#: Verifies a delivered message, or refuses it (into the quarantine) and gives `None`.
+Inspector = Callable[[Delivered], Verified | None]
+
+
+class PublishingRefused(CountersignError):
+    """A worker tried to publish; jobs enter through the gateway."""
+
+    code = "publishing_refused"
+
+
+class VerifiedMessage(virtual.Message):  # type: ignore[misc]  # kombu is untyped
+    """A Celery message made anew from verified claims; its delivery tag is local."""
+
+    def __init__(self, payload: tuple[Verified, str], channel: Any = None, **_: Any) -> None:
+        self.verified, tag = payload
+        claims = self.verified.job.claims
+        super().__init__(
+            {
+                "body": "[[], {}, {}]",
+                "content-type": "application/json",
+                "content-encoding": "utf-8",
+                "headers": {"task": claims.task, "id": claims.id},
+                "properties": {
+                    "delivery_tag": tag,
+                    "delivery_info": {"exchange": "", "routing_key": self.verified.queue},
+                },
+            },
+            channel=channel,
+        )
+
+
+class VerifyingChannel(redis.Channel):  # type: ignore[misc]
+    """Takes messages with one pop, verifies them, and delivers what is left."""
+
+    Message = VerifiedMessage
+    QoS = virtual.QoS
+    ack_emulation = False
+    do_restore = False
+    inspector: Inspector
+    from_transport_options = (*redis.Channel.from_transport_options, "inspector")
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        queues = self._queue_cycle.consume(len(self.active_queues))
+        if not queues:
+            return
+        keys = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
+        wait = self.brpop_timeout if timeout is None else timeout
+        free = self.qos.can_consume_max_estimate() or MOST_AT_ONCE
+        count = min(free, MOST_AT_ONCE)
+        self._in_poll = self.client.connection
+        self._brpop_sent_at = monotonic()
+        command = ("BLMPOP", wait or 0, len(keys), *keys, "RIGHT", "COUNT", count)
+        self.client.connection.send_command(*command)
+
+    def _brpop_read(self, **options: Any) -> bool:
+        try:
+            try:
+                reply = self.client.parse_response(self.client.connection, "BLMPOP", **options)
+            except self.connection_errors:
+                self.client.connection.disconnect()
+                raise
+            if not reply:
+                raise Empty
+            key, items = reply
+            queue = bytes_to_str(key).rsplit(self.sep, 1)[0]
+            self._queue_cycle.rotate(queue)
+            for item in items:
+                self._deliver_verified(Delivered(queue=queue, raw=item))
+            return True
+        finally:
+            self._in_poll = None
+
+    def _deliver_verified(self, delivered: Delivered) -> None:
+        verified = self.inspector(delivered)
+        if verified is not None:
+            payload = (verified, self._next_delivery_tag())
+            self.connection._deliver(payload, delivered.queue)
+
+    def _size(self, queue: str) -> int:
+        return 0
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise PublishingRefused("a worker cannot publish: submit the job to the gateway")
+
+    basic_publish = _refuse
+    _put = _refuse
+    _put_fanout = _refuse
+    _restore = _refuse
+    _restore_at_beginning = _refuse
+    _queue_bind = _refuse
+    _purge = _refuse
+    _delete = _refuse
+
+
+class VerifyingTransport(redis.Transport):  # type: ignore[misc]
+    """kombu's Redis transport with the verifying channel."""
+
+    Channel = VerifyingChannel
+
+
+def register_transport() -> None:
+    """Let kombu find the transport by its scheme."""
+    TRANSPORT_ALIASES[SCHEME] = f"{__name__}:{VerifyingTransport.__name__}"

@@ -1,0 +1,99 @@
+"""Celery's consumer with only the steps that a worker needs, and no flag to turn others on.
+
+Left out, of celery 5.7 (celery/worker/consumer/consumer.py, `Consumer.Blueprint`): Mingle, Events,
+Gossip, Heart, Control, DelayedDelivery, Agent. They read broadcasts or publish; a worker does
+neither, so none of their messages is ever looked at.
+"""
+
+import os
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from celery import bootsteps
+from celery.worker.consumer import Consumer
+from celery.worker.consumer.connection import Connection
+from celery.worker.consumer.consumer import Evloop
+from celery.worker.consumer.tasks import Tasks
+
+from workers.channel import VerifiedMessage
+from workers.pipeline import Arrived, Pipeline
+from workers.request import PoolRequest
+from workers.types import Claimed
+
+
+class BareTasks(Tasks):  # type: ignore[misc]  # celery is untyped
+    """Celery's step that consumes from the queues, without the step it waits for (Mingle)."""
+
+    requires = (Connection,)
+
+
+class BareEvloop(Evloop):  # type: ignore[misc]
+    """Celery's step that runs the event loop, last."""
+
+    requires = (BareTasks,)
+
+
+class Handover(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Brings claimed jobs from the pipeline's thread into the event loop's, by a pipe."""
+
+    requires = (BareTasks,)
+
+    def __init__(self, consumer: "VerifyingConsumer", **kwargs: Any) -> None:
+        super().__init__(consumer, **kwargs)
+        self._claimed: deque[Claimed] = deque()
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+        self._to_pool: Callable[[Claimed], None] = consumer.run_claimed
+        consumer.pipeline.start(self.put)
+
+    def put(self, claimed: Claimed) -> None:
+        """Hand a job over; from any thread."""
+        self._claimed.append(claimed)
+        try:
+            os.write(self._writer, b"\0")
+        except BlockingIOError:
+            return  # the pipe is full of wake-ups already
+
+    def register_with_event_loop(self, _consumer: Any, hub: Any) -> None:
+        """Read the pipe in the event loop (called anew after each lost connection)."""
+        hub.add_reader(self._reader, self._wake)
+
+    def _wake(self, *_: Any) -> None:
+        try:
+            os.read(self._reader, 65_536)
+        except BlockingIOError:
+            return
+        while self._claimed:
+            self._to_pool(self._claimed.popleft())
+
+
+class VerifyingConsumer(Consumer):  # type: ignore[misc]
+    """Takes verified messages alone, and gives them to the pipeline."""
+
+    #: Set by the composition before the worker starts; Celery makes the consumer by itself.
+    pipeline: Pipeline
+    #: What celery's event loop asks for, and what is never there.
+    event_dispatcher = None
+
+    class Blueprint(Consumer.Blueprint):  # type: ignore[misc]
+        """The steps that are left."""
+
+        default_steps = [Connection, BareTasks, Handover, BareEvloop]  # noqa: RUF012 - celery's
+
+    def create_task_handler(self, *_: Any, **__: Any) -> Callable[[VerifiedMessage], None]:
+        """Give what is called with each message; kombu has verified it by then."""
+        pipeline = self.pipeline
+
+        def on_task_received(message: VerifiedMessage) -> None:
+            pipeline.arrived(Arrived(message.verified, message.ack))
+
+        return on_task_received
+
+    def run_claimed(self, claimed: Claimed) -> None:
+        """Give a claimed job to the pool, when it has room."""
+        self.on_task_request(PoolRequest(claimed, self.pipeline.finished))
+
+    def update_strategies(self) -> None:
+        """Build none: Celery's strategies look at headers."""

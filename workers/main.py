@@ -1,0 +1,110 @@
+"""The composition of a worker: real adapters are built here and nowhere else."""
+
+import logging
+import os
+import socket
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from backends.keyring_source import load_keyring
+from backends.redis_clients import check_server, connect
+from backends.refreshed import Refreshed
+from backends.transit import RESULT_KEY
+from backends.vault_http import TransitSigner, VaultHttp
+from backends.vault_login import VaultLogin
+from signing.errors import CountersignError, SealInvalid
+from signing.keyring import Keyring
+from workers.catalog import check_serves, load_tasks
+from workers.celery_app import celery_app, start_worker
+from workers.child import Runtime, install
+from workers.consumer import VerifyingConsumer
+from workers.ledger import WorkerLedger
+from workers.pipeline import Pipeline
+from workers.quarantine import quarantined
+from workers.resolve import SECRETS_MOUNT
+from workers.secret_reader import VaultSecretReader
+from workers.settings import WorkerSettings
+from workers.settling import Sealer
+from workers.types import Delivered, Verified
+from workers.verify import verify
+
+MAX_NAME: Final = 64
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Step 1 as the channel calls it."""
+
+    keyring: Refreshed[Keyring]
+    pipeline: Pipeline
+    settings: WorkerSettings
+
+    def inspect(self, delivered: Delivered) -> Verified | None:
+        """Verify a message; one that does not verify goes to the quarantine."""
+        try:
+            return verify(
+                delivered,
+                self.keyring.current(),
+                audience=self.settings.audience,
+                tasks=self.settings.catalog,
+                now=clock_ms(),
+            )
+        except SealInvalid as error:
+            self.pipeline.refuse(quarantined(delivered, error.code))
+        except CountersignError as error:
+            # No keyring to judge by: the hint is let go, and the ledger gives it again.
+            _log.warning("a message was let go: %s", error.message)
+        return None
+
+
+def clock_ms() -> int:
+    """Milliseconds since the epoch, by this machine's clock."""
+    return time.time_ns() // 1_000_000
+
+
+def work(settings: WorkerSettings) -> int:
+    """Work until SIGTERM or SIGINT; running jobs are finished first. Gives the exit status.
+
+    Raises:
+        CountersignError: at start, naming what to mend.
+    """
+    registry = load_tasks(settings.tasks, app_dir=settings.app_dir)
+    check_serves(settings.catalog, registry, settings.queues)
+    client = connect(settings.ledger)
+    check_server(client, settings.ledger)
+    login = VaultLogin(settings.vault, time.monotonic)
+    keyring = Refreshed(
+        "the keyring",
+        lambda: load_keyring(login),
+        monotonic=time.monotonic,
+        on_error=_not_refreshed,
+    )
+    install(Runtime(registry, VaultSecretReader(lambda: _vault_of_child(settings))))
+    hostname = socket.gethostname()
+    name = f"{hostname[:48]}:{os.getpid()}"[:MAX_NAME]
+    vault = VaultHttp(settings.vault, login)
+    pipeline = Pipeline(
+        WorkerLedger(client, name, settings.lease_s * 1000),
+        Sealer(TransitSigner(vault, RESULT_KEY), name, clock_ms),
+        lambda path: vault.call("DELETE", f"{SECRETS_MOUNT}/metadata/{path}"),
+        lease_s=settings.lease_s,
+    )
+    VerifyingConsumer.pipeline = pipeline
+    app = celery_app(settings, Gate(keyring, pipeline, settings).inspect)
+    try:
+        return start_worker(app, settings, f"countersign@{hostname}", keyring.start)
+    finally:
+        pipeline.stop()
+        keyring.stop()
+
+
+def _vault_of_child(settings: WorkerSettings) -> VaultHttp:
+    """Make a client with a login of its own: the main process's has locks that a fork copies."""
+    return VaultHttp(settings.vault, VaultLogin(settings.vault, time.monotonic))
+
+
+def _not_refreshed(name: str, error: CountersignError) -> None:
+    _log.warning("%s could not be refreshed: %s", name, error.message)

@@ -1,0 +1,168 @@
+"""The worker's pipeline, as its main process drives it; steps 3 and 4 run in the pool.
+
+    1 verify   in the channel, before Celery sees the message        verify.py
+    2 claim    many jobs to a round trip, under a lease              here
+    3 resolve  secrets out of Vault, in the pool                     resolve.py
+    4 run      under the task's limits, in the pool                  run.py
+    5 settle   results sealed in batches, one atomic write each      settling.py, here
+    6 delete   the settled job's secrets                             here
+
+Leases are renewed here as well. Each step has a thread with a queue of its own, so that Vault's
+absence delays results and not leases. The threat model (docs/threat-model.md) uses these numbers.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from workers.held import Held, HeldJobs
+from workers.ledger import Quarantined, Settlement, WorkerLedger
+from workers.quarantine import quarantined
+from workers.resolve import own_secret_path
+from workers.settling import Finished, Sealer
+from workers.types import Claimed, Outcome, Verified
+from workers.work_queue import WorkQueue
+
+BATCH = 256
+STOP_TIMEOUT_S = 10.0
+#: After its hard limit and this long, a run that its pool did not end counts as failed.
+OVERDUE_S = 5.0
+
+_log = logging.getLogger(__name__)
+_FINAL = frozenset({"succeeded", "failed", "expired", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A verified job and what gives its place in the prefetch window back."""
+
+    verified: Verified
+    release: Callable[[], None]
+
+
+class _Queue(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self, timeout_s: float) -> bool: ...
+
+
+class Pipeline:
+    """Claims what arrives, hands it to the pool, settles what comes back."""
+
+    def __init__(
+        self,
+        ledger: WorkerLedger,
+        sealer: Sealer,
+        delete_secret: Callable[[str], None],
+        *,
+        lease_s: float,
+    ) -> None:
+        """`delete_secret` deletes a Vault path of the secrets' mount, and may raise our errors."""
+        self._ledger = ledger
+        self._sealer = sealer
+        self._delete_secret = delete_secret
+        self._renew_every_s = lease_s / 3
+        self._renew_at = 0.0
+        self._to_pool: Callable[[Claimed], None] = _no_pool
+        self.held = HeldJobs()
+        self._claims = WorkQueue(
+            "claims",
+            self._claim,
+            most=BATCH,
+            idle_s=min(1.0, self._renew_every_s),
+            on_idle=self._tend,
+        )
+        self._seals = WorkQueue("seals", self._seal, most=BATCH)
+        self._settlements = WorkQueue("settlements", self._settle, most=BATCH)
+        self._deletions = WorkQueue("deletions", self._delete, most=BATCH)
+        self._quarantine = WorkQueue("quarantine", ledger.quarantine, most=BATCH)
+
+    def start(self, to_pool: Callable[[Claimed], None]) -> None:
+        """Begin; `to_pool` is called with each claimed job, in a thread of the pipeline's."""
+        self._to_pool = to_pool
+        for queue in self._queues():
+            queue.start()
+
+    def stop(self) -> None:
+        """Settle what has finished; what cannot be settled comes back when its lease ends."""
+        for queue in self._queues():
+            if not queue.stop(STOP_TIMEOUT_S):
+                _log.warning("stopped with work left over; leases bring it back")
+
+    def arrived(self, arrived: Arrived) -> None:
+        """Take in a verified job (after step 1); from any thread."""
+        self._claims.put(arrived)
+
+    def finished(self, claimed: Claimed, outcome: Outcome) -> None:
+        """Take in how a run ended (after step 4); the first word on an attempt counts."""
+        held = self.held.take(claimed)
+        if held is not None:
+            held.release()
+            self._seals.put(Finished(claimed, outcome))
+
+    def refuse(self, item: Quarantined) -> None:
+        """Put a message into the quarantine."""
+        _log.warning("quarantined a message of queue %s: %s", item.queue, item.reason)
+        self._quarantine.put(item)
+
+    def _queues(self) -> tuple[_Queue, ...]:
+        """All queues, in the order in which work passes through them."""
+        return (self._claims, self._seals, self._settlements, self._deletions, self._quarantine)
+
+    def _claim(self, batch: Sequence[Arrived]) -> None:  # 2
+        claims = self._ledger.claim([item.verified.job.claims.id for item in batch])
+        for arrived, claim in zip(batch, claims, strict=True):
+            if claim.status != "claimed":
+                arrived.release()
+                if claim.extra and claim.status != "queued":
+                    self.refuse(quarantined(arrived.verified, "replayed"))
+                continue
+            claimed = Claimed(
+                job=arrived.verified.job,
+                attempt=claim.attempt,
+                max_attempts=claim.max_attempts,
+                started_at=claim.at,
+            )
+            limit = claimed.job.claims.time_limit + OVERDUE_S
+            self.held.add(Held(claimed, time.monotonic() + limit, arrived.release))
+            self._to_pool(claimed)
+
+    def _seal(self, batch: Sequence[Finished]) -> None:  # 5
+        for settlement, item in zip(self._sealer.settlements(batch), batch, strict=True):
+            self._settlements.put((settlement, own_secret_path(item.claimed)))
+
+    def _settle(self, batch: Sequence[tuple[Settlement, str | None]]) -> None:
+        states = self._ledger.settle([settlement for settlement, _ in batch])
+        for (settlement, path), state in zip(batch, states, strict=True):
+            if state is None:
+                _log.warning(
+                    "attempt %d of job %s no longer held it", settlement.attempt, settlement.job_id
+                )
+            elif path is not None and state in _FINAL:
+                self._deletions.put(path)
+
+    def _delete(self, batch: Sequence[str]) -> None:  # 6
+        for path in batch:
+            self._delete_secret(path)
+        self._ledger.purged(batch)
+
+    def _tend(self) -> None:
+        """Renew leases when it is time, and fail runs that their pool cannot end."""
+        now = time.monotonic()
+        for claimed in self.held.overdue(now):
+            self.finished(claimed, Outcome("failed", error="time_limit_exceeded"))
+        if now < self._renew_at:
+            return
+        held = self.held.attempts()
+        if held:
+            ours = self._ledger.renew(held)
+            lost = ours.count(False)
+            if lost:
+                _log.warning("%d leases were lost; their outcomes will not count", lost)
+        self._renew_at = now + self._renew_every_s
+
+
+def _no_pool(_claimed: Claimed) -> None:
+    raise RuntimeError("the pipeline was not started")

@@ -1,0 +1,67 @@
+"""A claimed job in Celery's pool: what the worker hands over and what the pool calls back."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from workers.child import run_in_pool
+from workers.types import Claimed, Outcome
+
+_log = logging.getLogger(__name__)
+
+
+class PoolRequest:
+    """Stands where `celery.worker.request.Request` does, with what the worker calls of it.
+
+    Celery's own reads its limits and its task's name from headers; here the verified claims say.
+    """
+
+    def __init__(self, claimed: Claimed, finished: Callable[[Claimed, Outcome], None]) -> None:
+        self._claimed = claimed
+        self._finished = finished
+        self.id = claimed.job.claims.id
+        self.name = claimed.job.claims.task
+
+    def execute_using_pool(self, pool: Any, **_: Any) -> Any:
+        """Run in the pool (called by `celery.worker.WorkController._process_task`)."""
+        claims = self._claimed.job.claims
+        return pool.apply_async(
+            run_in_pool,
+            args=(self._claimed,),
+            accept_callback=_ignore,
+            timeout_callback=self.on_timeout,
+            callback=self.on_success,
+            error_callback=self.on_failure,
+            soft_timeout=claims.soft_time_limit,
+            timeout=claims.time_limit,
+            correlation_id=self.id,
+        )
+
+    def on_success(self, returned: Any, **_: Any) -> None:
+        """Take the outcome that `run_in_pool` gave, or the pool's word that it gave none."""
+        if isinstance(returned, tuple) and isinstance(returned[1], Outcome):
+            self._finished(self._claimed, returned[1])
+        else:
+            self._lost("the pool gave no outcome")
+
+    def on_failure(self, info: Any, **_: Any) -> None:
+        """Hear that the process died, or that the run could not even be begun."""
+        self._lost(type(getattr(info, "exception", info)).__name__)
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """Hear of a limit: the soft one is the task's to handle, after the hard one it has ended.
+
+        The pool kills the process then; its death is reported too, and no longer counts.
+        """
+        if soft:
+            return
+        _log.warning("job %s of %s ended at its hard limit, %s s", self.id, self.name, timeout)
+        self._finished(self._claimed, Outcome("failed", error="time_limit_exceeded"))
+
+    def _lost(self, how: str) -> None:
+        _log.error("job %s of %s lost its process: %s", self.id, self.name, how)
+        self._finished(self._claimed, Outcome("lost", error="worker_lost", delay_ms=100))
+
+
+def _ignore(*_: Any, **__: Any) -> None:
+    """A pool wants to tell when a run begins; the claim has told the ledger already."""

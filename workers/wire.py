@@ -1,0 +1,49 @@
+"""A Celery message as it lies in Redis, read only so far as to find the sealed job in it.
+
+Source of the form: kombu's virtual transport (kombu/transport/virtual/base.py, `Message` and
+`encode_body`): a JSON object with body, content-type, content-encoding, headers, properties.
+Everything but the body, and how it is encoded, is ignored: the seal does not cover it.
+"""
+
+import base64
+import binascii
+from typing import Final
+
+from signing.dsse import MAX_ENVELOPE_BYTES
+from signing.errors import MalformedJSON, SealInvalid
+from signing.strict_json import parse_object
+
+CONTENT_TYPE: Final = "application/vnd.countersign.dsse+json"
+MAX_MESSAGE_BYTES: Final = 2 * MAX_ENVELOPE_BYTES
+_ENCODINGS: Final = frozenset({"utf-8", "binary"})
+
+
+def sealed_body(raw: bytes) -> bytes:
+    """Give the envelope's bytes out of a message.
+
+    Raises:
+        SealInvalid: codes `message_too_large`, `message_malformed`, `content_type_refused`.
+    """
+    if len(raw) > MAX_MESSAGE_BYTES:
+        raise SealInvalid("the message is too large", code="message_too_large")
+    try:
+        message = parse_object(raw, max_bytes=MAX_MESSAGE_BYTES)
+    except MalformedJSON:
+        raise SealInvalid("the message is not strict JSON", code="message_malformed") from None
+    if (
+        message.get("content-type") != CONTENT_TYPE
+        or message.get("content-encoding") not in _ENCODINGS
+    ):
+        raise SealInvalid("the message is of another content type", code="content_type_refused")
+    body, properties = message.get("body"), message.get("properties")
+    encoding = properties.get("body_encoding") if isinstance(properties, dict) else None
+    if not isinstance(body, str):
+        raise SealInvalid("the message has no body", code="message_malformed")
+    if encoding is None:
+        return body.encode("utf-8")
+    if encoding != "base64":
+        raise SealInvalid("the body's encoding is not known", code="message_malformed")
+    try:
+        return base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        raise SealInvalid("the body is not base64", code="message_malformed") from None

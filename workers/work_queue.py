@@ -1,0 +1,89 @@
+"""A thread that takes whatever has gathered and handles it in one go, again until it succeeded."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from signing.errors import CountersignError
+
+T = TypeVar("T")
+
+FIRST_BACKOFF_S = 0.05
+MAX_BACKOFF_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class WorkQueue(Generic[T]):
+    """Items in order, many to a call; what fails with one of our errors stays and is retried.
+
+    `handle` may be called again with items that it handled before its reply was lost.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        handle: Callable[[Sequence[T]], None],
+        *,
+        most: int,
+        idle_s: float | None = None,
+        on_idle: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_idle` is called in the same thread at least every `idle_s` seconds, busy or not."""
+        self._name = name
+        self._handle = handle
+        self._most = most
+        self._idle_s = idle_s
+        self._on_idle = on_idle
+        self._items: deque[T] = deque()
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def put(self, item: T) -> None:
+        """Add one item; from any thread."""
+        with self._changed:
+            self._items.append(item)
+            self._changed.notify()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Handle what is left, for at most `timeout_s`; tell whether nothing is left."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        backoff = FIRST_BACKOFF_S
+        while True:
+            batch = self._take()
+            if batch is None:
+                return
+            try:
+                self._on_idle()
+                if batch:
+                    self._handle(batch)
+                backoff = FIRST_BACKOFF_S
+            except CountersignError as error:
+                _log.warning("%s waits: %s", self._name, error.message)
+                with self._changed:
+                    self._items.extendleft(reversed(batch))
+                    if self._stopping:
+                        return
+                    self._changed.wait_for(lambda: self._stopping, backoff)
+                backoff = min(backoff * 2, MAX_BACKOFF_S)
+
+    def _take(self) -> list[T] | None:
+        """Wait for items, at most `idle_s`; `None` at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._stopping, self._idle_s)
+            if self._stopping and not self._items:
+                return None
+            return [self._items.popleft() for _ in range(min(self._most, len(self._items)))]
