@@ -21,7 +21,6 @@ from backends.vault_login import VaultLogin
 from gateway.registration import Registration, parse_registration
 from signing.errors import CountersignError, KeyInvalid
 
-
 _HMAC: Final = "hmac-sha256"
 
 

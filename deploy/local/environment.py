@@ -1,16 +1,22 @@
 """Each role's settings on the local stack, as the environment that its process is given."""
 
 import shlex
+from collections.abc import Sequence
 from typing import Final
 
 from certs.files import write_atomic
 from deploy.local.paths import HOST, StackPaths, StackPorts
 
+#: The sample tasks and the queues that they name.
+TASKS: Final = "examples.tasks"
+QUEUES: Final = ("fast", "slow")
 #: The roles that log in to Vault; the operator has Redis and a certificate only.
 VAULT_ROLES: Final = frozenset({"gateway", "dispatcher", "worker", "security"})
 
 
-def role_environment(role: str, paths: StackPaths, ports: StackPorts) -> dict[str, str]:
+def role_environment(
+    role: str, paths: StackPaths, ports: StackPorts, queues: Sequence[str] = QUEUES
+) -> dict[str, str]:
     """Give a role's settings; secrets are named by their files."""
     certificate, key = paths.certs.client(role)
     redis = f"rediss://{role}@{HOST}:{ports.redis}"
@@ -31,7 +37,7 @@ def role_environment(role: str, paths: StackPaths, ports: StackPorts) -> dict[st
             "COUNTERSIGN_VAULT_ROLE_ID_FILE": str(paths.vault_role_id(role)),
             "COUNTERSIGN_VAULT_SECRET_ID_FILE": str(paths.vault_secret_id(role)),
         }
-    return values | _own(role, paths, ports)
+    return values | _own(role, paths, ports, queues)
 
 
 def write_environment(role: str, values: dict[str, str], paths: StackPaths) -> None:
@@ -40,7 +46,7 @@ def write_environment(role: str, values: dict[str, str], paths: StackPaths) -> N
     write_atomic(paths.environment(role), "".join(lines).encode())
 
 
-def _own(role: str, paths: StackPaths, ports: StackPorts) -> dict[str, str]:
+def _own(role: str, paths: StackPaths, ports: StackPorts, queues: Sequence[str]) -> dict[str, str]:
     if role == "gateway":
         certificate, key = paths.certs.server("gateway")
         return {
@@ -52,8 +58,8 @@ def _own(role: str, paths: StackPaths, ports: StackPorts) -> dict[str, str]:
         }
     if role == "worker":
         return {
-            "COUNTERSIGN_TASKS": "examples.tasks",
-            "COUNTERSIGN_QUEUES": "fast,slow",
+            "COUNTERSIGN_TASKS": TASKS,
+            "COUNTERSIGN_QUEUES": ",".join(queues),
             "COUNTERSIGN_POOL": "prefork",
             "COUNTERSIGN_CONCURRENCY": "2",
             "COUNTERSIGN_LEASE_SECONDS": "30",

@@ -63,10 +63,14 @@ class Child:
                 raise StackError(self._failure(f"is not ready after {seconds:g} s"))
             self._pause()
 
+    def terminate(self) -> None:
+        """Ask it to stop; does not wait."""
+        self._process.terminate()
+
     def stop(self, seconds: float = 10.0) -> None:
         """Ask it to stop, and end it with its whole group where it does not in time."""
         if self.status is None:
-            self._process.terminate()
+            self.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(seconds)
         self.kill()

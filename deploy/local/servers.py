@@ -1,19 +1,15 @@
 """Redis and OpenBao together: started, provisioned, stopped."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
 
 from certs.store import ROLES
 from deploy.local.bao_server import VaultFiles, operator_client, start_vault
-from deploy.local.environment import role_environment, write_environment
+from deploy.local.environment import QUEUES, role_environment, write_environment
 from deploy.local.paths import StackPaths, StackPorts
 from deploy.local.process import Child
 from deploy.local.redis_server import start_redis
 from deploy.local.vault_provision import Provisioner, provision
-
-QUEUES: Final = ("fast", "slow")
-Report = Callable[[str], None]
 
 
 class LocalServers:
@@ -36,21 +32,23 @@ class LocalServers:
         """The OpenBao process; `None` while it is stopped."""
         return self._vault
 
-    def start_redis(self) -> None:
-        """Start Redis and wait until it serves; nothing where it runs."""
+    def start_redis(self) -> Child:
+        """Start Redis and wait until it serves; the one that runs is given as it is."""
         if self._redis is None or self._redis.status is not None:
             self._redis = start_redis(self.paths, self.ports, self._queues)
+        return self._redis
 
-    def start_vault(self) -> None:
-        """Start and unseal OpenBao, and finish its set-up; nothing where it runs."""
+    def start_vault(self) -> Child:
+        """Start and unseal OpenBao, and finish its set-up; the one that runs is given as it is."""
         if self._vault is not None and self._vault.status is None:
-            return
+            return self._vault
         self._vault = start_vault(self.paths, self.ports)
         files = VaultFiles(self.paths.vault)
         if files.root_token.exists():
             token = files.root_token.read_text("ascii")
             with operator_client(self.paths.certs, self.ports, token) as client:
                 provision(Provisioner(client, self.paths, self._vault.wait_until), files)
+        return self._vault
 
     def stop_redis(self, *, kill: bool = False) -> None:
         """Stop Redis, or end it as a crash would."""
@@ -69,35 +67,32 @@ class LocalServers:
 
     def environment(self, role: str) -> dict[str, str]:
         """A role's settings: gateway, dispatcher, worker, security, operator."""
-        return role_environment(role, self.paths, self.ports)
+        return role_environment(role, self.paths, self.ports, self._queues)
+
+    def prepare(self) -> None:
+        """Make the directories, the certificates, and each role's file of settings."""
+        self.paths.prepare()
+        self.paths.certs.ensure(now=datetime.now(UTC))
+        for role in ROLES:
+            write_environment(role, self.environment(role), self.paths)
 
 
 def start_servers(
-    paths: StackPaths,
-    ports: StackPorts,
-    *,
-    queues: Sequence[str] = QUEUES,
-    report: Report = lambda _: None,
+    paths: StackPaths, ports: StackPorts, *, queues: Sequence[str] = QUEUES
 ) -> LocalServers:
-    """Prepare the state directory, start both servers, write each role's settings.
+    """Prepare the state directory and start both servers.
 
     Raises:
         StackError: where one does not start; the other is stopped.
     """
-    paths.prepare()
-    report("certificates")
-    paths.certs.ensure(now=datetime.now(UTC))
     servers = LocalServers(paths, ports, queues)
+    servers.prepare()
     try:
-        report("redis")
         servers.start_redis()
-        report("openbao")
         servers.start_vault()
     except BaseException:
         servers.stop()
         raise
-    for role in ROLES:
-        write_environment(role, servers.environment(role), paths)
     return servers
 
 
