@@ -8,12 +8,12 @@ from gateway.app import build_app, load_sources
 from gateway.settings import GatewaySettings
 
 KEEP_ALIVE_S = 30
-GRACEFUL_STOP_S = 8
+GRACEFUL_STOP_S = 5
 BACKLOG = 2048
 
 
 def serve(settings: GatewaySettings) -> None:
-    """Serve until SIGTERM or SIGINT; then finish what is under way, within 8 seconds.
+    """Serve until SIGTERM or SIGINT; then finish what is under way, within 5 seconds.
 
     Raises:
         SettingError, BackendUnavailableError, VaultDenied: at start, naming what to mend.

@@ -103,6 +103,9 @@ class VerifyingChannel(redis.Channel):  # type: ignore[misc]
     def _size(self, queue: str) -> int:
         return 0
 
+    def _queue_bind(self, *_: Any) -> None:
+        """Write no binding: hints come by the anonymous exchange, which has none."""
+
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise PublishingRefused("a worker cannot publish: submit the job to the gateway")
 
@@ -111,7 +114,6 @@ class VerifyingChannel(redis.Channel):  # type: ignore[misc]
     _put_fanout = _refuse
     _restore = _refuse
     _restore_at_beginning = _refuse
-    _queue_bind = _refuse
     _purge = _refuse
     _delete = _refuse
 
