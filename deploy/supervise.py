@@ -112,7 +112,8 @@ class Supervisor:
         state.child = None
         if self._monotonic() - state.started >= WELL_AFTER:
             state.delay = FIRST_DELAY
-        self._schedule(state, "ended", _cause(child.status), child.status)
+        cause = f"{_cause(child.status)}, see {child.program.log}"
+        self._schedule(state, "ended", cause, child.status)
 
     def _schedule(self, state: _State, event: str, cause: str, status: int | None) -> None:
         text = f"{cause}; starting it again in {state.delay:g} s"

@@ -4,7 +4,7 @@ import os
 import ssl
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import redis
 import urllib3
@@ -16,6 +16,8 @@ from deploy.local.process import Child, Program
 
 ROLES: Final = ("gateway", "dispatcher", "worker")
 START_SECONDS: Final = 60.0
+#: A dispatcher is at work once it has come to Redis, a worker once it asks for a message.
+_TAKES: Final = frozenset({"blmpop", "lmpop", "brpop", "rpop"})
 #: What a process takes from the environment of whoever starts it, besides its settings.
 _INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH")
 
@@ -48,8 +50,13 @@ def process_environment() -> dict[str, str]:
 def _readiness(role: str, paths: StackPaths, ports: StackPorts) -> Callable[[], bool]:
     if role == "gateway":
         return lambda: _gateway_ready(paths, ports)
-    database = {"dispatcher": "0", "worker": "1"}[role]
-    return lambda: _connected(role, database, paths, ports)
+    return lambda: any(_at_work(role, each) for each in _connections(paths, ports))
+
+
+def _at_work(role: str, connection: Mapping[str, str]) -> bool:
+    if connection["user"] != role:
+        return False
+    return role != "worker" or connection["cmd"] in _TAKES
 
 
 def _gateway_ready(paths: StackPaths, ports: StackPorts) -> bool:
@@ -64,8 +71,7 @@ def _gateway_ready(paths: StackPaths, ports: StackPorts) -> bool:
             return False
 
 
-def _connected(role: str, database: str, paths: StackPaths, ports: StackPorts) -> bool:
-    # A dispatcher that has come to the ledger, a worker that has come to the broker, is at work.
+def _connections(paths: StackPaths, ports: StackPorts) -> list[dict[str, str]]:
     certificate, key = paths.certs.client("operator")
     client = redis.Redis(
         host=HOST,
@@ -81,7 +87,7 @@ def _connected(role: str, database: str, paths: StackPaths, ports: StackPorts) -
     )
     with client:
         try:
-            connections: list[dict[str, Any]] = client.client_list()
+            found: list[dict[str, str]] = client.client_list()
         except redis.RedisError:
-            return False
-    return any(each["user"] == role and each["db"] == database for each in connections)
+            return []
+        return found
