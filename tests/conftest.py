@@ -1,5 +1,5 @@
 """Fixtures for all tests."""
 
-from tests.servers.fixtures import clean_servers, servers
+from tests.servers.fixtures import acme, clean_servers, own_stack, servers, stack
 
-__all__ = ["clean_servers", "servers"]
+__all__ = ["acme", "clean_servers", "own_stack", "servers", "stack"]

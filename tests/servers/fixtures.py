@@ -1,10 +1,12 @@
 """Fixtures with the real servers. A missing server fails the tests; it never skips them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.servers.servers import Servers
+from tests.servers.stack import Producer, Stack
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,25 @@ def clean_servers(servers: Servers) -> Iterator[Servers]:
     servers.flush()
     yield servers
     servers.restore()
+
+
+@pytest.fixture(scope="session")
+def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The whole path running with the sample tasks; for tests that leave it as it is."""
+    with Stack(servers, tmp_path_factory.mktemp("logs")) as running:
+        running.start_all()
+        yield running
+
+
+@pytest.fixture(scope="session")
+def acme(stack: Stack) -> Producer:
+    """A producer that is granted every task."""
+    return stack.producer("acme")
+
+
+@pytest.fixture
+def own_stack(tmp_path: Path) -> Iterator[Stack]:
+    """Servers and roles of the test's own, to be stopped and killed; start what is needed."""
+    (tmp_path / "logs").mkdir()
+    with Servers(tmp_path / "servers") as servers, Stack(servers, tmp_path / "logs") as running:
+        yield running
