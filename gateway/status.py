@@ -1,6 +1,5 @@
 """What a producer is told of its job; a result is told only under the worker's verified seal."""
 
-import base64
 from dataclasses import dataclass
 
 from gateway.ledger import JobState
@@ -8,7 +7,7 @@ from signing.errors import SealInvalid
 from signing.keyring import Keyring
 from signing.ledger.record import Record
 from signing.seals import verify_result
-from signing.strict_json import JsonObject, JsonValue
+from signing.strict_json import JsonObject, JsonValue, parse_object
 from signing.times import to_rfc3339
 
 
@@ -20,7 +19,7 @@ class _Outcome:
 
 
 def job_view(state: JobState, keyring: Keyring, *, audience: str, now: int) -> JsonObject:
-    """Give the body of `GET /v1/jobs/{id}`; `sealed_result` is the DSSE envelope in base64."""
+    """Give the body of `GET /v1/jobs/{id}`; `sealed_result` is the DSSE envelope."""
     record = state.record
     outcome = _outcome(state, keyring, audience, now)
     return {
@@ -59,8 +58,7 @@ def _outcome(state: JobState, keyring: Keyring, audience: str, now: int) -> _Out
     told: JsonValue = None
     if claims.error is not None:
         told = {"code": claims.error, "type": claims.error_type}
-    sealed = base64.b64encode(state.sealed_result).decode("ascii")
-    return _Outcome(claims.result, told, sealed)
+    return _Outcome(claims.result, told, parse_object(state.sealed_result))
 
 
 def _error(record: Record) -> JsonValue:

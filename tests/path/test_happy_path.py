@@ -1,10 +1,8 @@
 """A job all the way: submitted, sealed, run, its sealed result read."""
 
-import base64
-
 from signing.jwk import from_jwks
 from signing.seals import verify_result
-from signing.strict_json import parse_object
+from signing.strict_json import canonical, parse_object
 from tests.servers.stack import Producer, Stack
 
 
@@ -14,7 +12,7 @@ def test_a_job_runs_and_its_result_verifies(stack: Stack, acme: Producer) -> Non
     assert status["result"] == {"a": [1, 2.5, "ü"]}
     jwks = stack.http.request("GET", f"{stack.base}/.well-known/jwks.json")
     claims = verify_result(
-        base64.b64decode(status["sealed_result"]),
+        canonical(status["sealed_result"]),
         from_jwks(parse_object(jwks.data)),
         job_id=status["id"],
         job_seal=status["seal"],
