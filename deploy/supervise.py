@@ -19,6 +19,7 @@ LONGEST_DELAY: Final = 30.0
 #: Who ran this long is well again: its next restart waits the first delay.
 WELL_AFTER: Final = 60.0
 STOP_SECONDS: Final = 4.0
+RAISE_AGAIN: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +131,17 @@ class Supervisor:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP do what ctrl-C does: raise KeyboardInterrupt in the main thread."""
-    names = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    """Let SIGTERM and SIGHUP do what ctrl-C does: raise KeyboardInterrupt in the main thread.
+
+    Python drops an exception that a signal raises inside a finalizer or a fork's hook. So a timer
+    raises it again, until `uninterrupted` is entered.
+    """
+    names = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGALRM)
     before = [signal.signal(name, _interrupt) for name in names]
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for name, handler in zip(names, before, strict=True):
             signal.signal(name, handler)
 
@@ -143,16 +149,18 @@ def interruptible() -> Iterator[None]:
 @contextmanager
 def uninterrupted() -> Iterator[None]:
     """Hold signals back while something that takes a bounded time is finished."""
-    names = {signal.SIGTERM, signal.SIGHUP, signal.SIGINT}
-    before = {name: signal.signal(name, signal.SIG_IGN) for name in names}
+    names = (signal.SIGALRM, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    before = [signal.signal(name, signal.SIG_IGN) for name in names]
+    signal.setitimer(signal.ITIMER_REAL, 0)
     try:
         yield
     finally:
-        for name, handler in before.items():
+        for name, handler in zip(names, before, strict=True):
             signal.signal(name, handler)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    signal.setitimer(signal.ITIMER_REAL, RAISE_AGAIN)
     raise KeyboardInterrupt
 
 

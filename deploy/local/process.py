@@ -16,6 +16,7 @@ from deploy.errors import StackError
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _LOG_TAIL: Final = 12
+_INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 _POLL_SECONDS: Final = 0.02
 
 
@@ -108,14 +109,24 @@ def log_tail(path: Path, lines: int = _LOG_TAIL) -> str:
 
 def _spawn(program: Program) -> subprocess.Popen[bytes]:
     parent = os.getpid()
+    # A signal that raises must not hit Python's own hooks around the fork: they drop it.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
 
     def bind_to_parent() -> None:
         # Runs in the child between fork and exec. The second look closes the gap in which the
         # parent may have died before the kernel was told.
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    try:
+        return _popen(program, bind_to_parent)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _popen(program: Program, in_child: Callable[[], None]) -> subprocess.Popen[bytes]:
     descriptor = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         return subprocess.Popen(  # noqa: S603 - a list, no shell, commands of this package only
@@ -125,7 +136,7 @@ def _spawn(program: Program) -> subprocess.Popen[bytes]:
             stdout=descriptor,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=bind_to_parent,
+            preexec_fn=in_child,
         )
     except OSError as error:
         raise StackError(f"cannot run {program.command[0]}: {error.strerror}") from error

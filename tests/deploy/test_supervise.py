@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import sys
 from pathlib import Path
@@ -132,6 +133,21 @@ def test_signals_interrupt_except_where_they_are_held_back(name: signal.Signals)
         signal.raise_signal(name)
     with interruptible(), pytest.raises(KeyboardInterrupt):
         signal.raise_signal(name)
+
+
+class Dropped:
+    """Something whose end comes while a signal arrives: Python drops what is raised there."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interruption_that_python_drops_comes_again() -> None:
+    with interruptible():
+        Dropped()
+        with pytest.raises(KeyboardInterrupt):
+            select.select([], [], [], 30)
 
 
 def test_people_read_lines_and_programs_json() -> None:
