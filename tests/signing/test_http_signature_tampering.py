@@ -65,12 +65,15 @@ class TestTampering:
     def test_nothing_can_be_put_in_or_taken_out(self, name: str, data: st.DataObject) -> None:
         value, change = CHANGES[name]
         place = data.draw(st.integers(0, len(value) - 1))
-        more = data.draw(st.characters(min_codepoint=0x21, max_codepoint=0x7E))
+        # A zero before an integer and a space between items say the same: both are signed
+        # as RFC 9651 writes them again.
+        more = data.draw(
+            st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="0")
+        )
         without = change(signed_request(), value[:place] + value[place + 1 :])
         assert refusal(without) != ""
-        if name != "signature-input" or more not in '"0123456789;,':
-            with_more = change(signed_request(), value[:place] + more + value[place:])
-            assert refusal(with_more) != ""
+        with_more = change(signed_request(), value[:place] + more + value[place:])
+        assert refusal(with_more) != ""
 
     def test_every_bit_of_the_body_counts(self) -> None:
         for bit in range(8 * len(BODY)):

@@ -179,7 +179,7 @@ def test_where_an_object_is_wanted_the_bound_holds_too() -> None:
 
 def test_escaped_quotes_without_an_end_cost_no_more_than_their_length() -> None:
     """Each quote once started a search to the end: more than an hour for a megabyte."""
-    hostile = b"[" + b"[]," * MAX_DEPTH + b'"' + b'\\"' * 100_000
+    hostile = b"[" + b"[]," * MAX_DEPTH + b'"' + b'\\"' * 30_000
     started = time.process_time()
     with pytest.raises(MalformedJSON):
         parse(hostile)
