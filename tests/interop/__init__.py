@@ -1,0 +1,1 @@
+"""Clients that share no code with this project: what the standards say is enough to submit."""
