@@ -1,5 +1,12 @@
 """Fixtures for all tests."""
 
-from tests.servers.fixtures import acme, clean_servers, own_stack, servers, stack
+from tests.servers.fixtures import (
+    acme,
+    clean_servers,
+    own_stack,
+    servers,
+    stack,
+    state_directory,
+)
 
-__all__ = ["acme", "clean_servers", "own_stack", "servers", "stack"]
+__all__ = ["acme", "clean_servers", "own_stack", "servers", "stack", "state_directory"]

@@ -71,8 +71,8 @@ def children(pid: int) -> dict[str, int]:
     return found
 
 
-def test_it_comes_up_heals_and_stops(tmp_path: Path) -> None:
-    state = tmp_path / "state"
+def test_it_comes_up_heals_and_stops(state_directory: Path) -> None:
+    state = state_directory
     with running(state) as up:
         told = up.wait_for("up", "countersign")
         assert [e["part"] for e in up.events if e["event"] == "ready"] == ["catalog", *PARTS]
@@ -93,8 +93,10 @@ def test_it_comes_up_heals_and_stops(tmp_path: Path) -> None:
         wait_until_gone(pid)
 
 
-def test_a_second_start_goes_on_and_a_killed_supervisor_leaves_nothing(tmp_path: Path) -> None:
-    with running(tmp_path) as up:
+def test_a_second_start_goes_on_and_a_killed_supervisor_leaves_nothing(
+    state_directory: Path,
+) -> None:
+    with running(state_directory) as up:
         up.wait_for("up", "countersign")
         left = children(up.process.pid)
         assert sorted(left) == sorted(PARTS)
@@ -102,16 +104,16 @@ def test_a_second_start_goes_on_and_a_killed_supervisor_leaves_nothing(tmp_path:
         up.process.communicate(timeout=30)
     for pid in left.values():
         wait_until_gone(pid)
-    key = (tmp_path / "producers" / "acme" / "key.pem").read_bytes()
-    with running(tmp_path) as up:
+    key = (state_directory / "producers" / "acme" / "key.pem").read_bytes()
+    with running(state_directory) as up:
         up.wait_for("up", "countersign")
         assert up.interrupt()[0] == 130
-    assert (tmp_path / "producers" / "acme" / "key.pem").read_bytes() == key
+    assert (state_directory / "producers" / "acme" / "key.pem").read_bytes() == key
 
 
 @pytest.mark.parametrize("part", ["catalog", *PARTS])
-def test_ctrl_c_while_a_part_starts(tmp_path: Path, part: str) -> None:
-    with running(tmp_path) as up:
+def test_ctrl_c_while_a_part_starts(state_directory: Path, part: str) -> None:
+    with running(state_directory) as up:
         up.wait_for("starting", part)
         left = children(up.process.pid)
         status, seconds = up.interrupt()

@@ -24,8 +24,8 @@ class Crash(BaseException):
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[LocalServers]:
-    servers = LocalServers(StackPaths(tmp_path / "state"), StackPorts.free(), ("fast",))
+def stack(state_directory: Path) -> Iterator[LocalServers]:
+    servers = LocalServers(StackPaths(state_directory), StackPorts.free(), ("fast",))
     servers.prepare()
     yield servers
     servers.stop_vault(kill=True)

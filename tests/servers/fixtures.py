@@ -1,5 +1,6 @@
 """Fixtures with the real servers. A missing server fails the tests; it never skips them."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,21 @@ from tests.servers.stack import Producer, Stack
 
 
 @pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def servers() -> Iterator[Servers]:
     """Redis and OpenBao, once per test process; their data is whatever other tests left."""
-    with Servers(tmp_path_factory.mktemp("servers")) as running:
+    # Not below pytest's own directory: a second run of pytest at the same time cleans that up.
+    with (
+        tempfile.TemporaryDirectory(prefix="countersign-") as directory,
+        Servers(Path(directory)) as running,
+    ):
         yield running
+
+
+@pytest.fixture
+def state_directory() -> Iterator[Path]:
+    """A state directory for a stack of the test's own; it may be gone once the test is over."""
+    with tempfile.TemporaryDirectory(prefix="countersign-") as directory:
+        yield Path(directory)
 
 
 @pytest.fixture
