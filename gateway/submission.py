@@ -108,7 +108,8 @@ def _priority(value: JsonValue) -> int:
 def _seconds(value: JsonValue, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
         raise _malformed(f"member {name}: not a number of seconds")
-    return round(value * 1000)
+    # Times 1000 it may be infinite; so many seconds are beyond every bound anyway.
+    return round(min(value, MAX_AHEAD_MS) * 1000)
 
 
 def _time(value: JsonValue, name: str) -> int:
