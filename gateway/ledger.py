@@ -47,7 +47,7 @@ class GatewayLedger:
 
     def __init__(self, client: AsyncRedis) -> None:
         self._client = client
-        self._accepts: Batcher[Acceptance, Accepted] = Batcher(self._accept, most=256, lanes=2)
+        self._accepts: Batcher[Acceptance, Accepted] = Batcher(self._accept, most=256, lanes=1)
 
     async def accept(self, acceptance: Acceptance) -> Accepted:
         """Run the script `accept`.

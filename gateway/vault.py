@@ -110,7 +110,7 @@ class TransitJobSigner:
 
     def __init__(self, vault: AsyncVault) -> None:
         self._vault = vault
-        self._batcher: Batcher[bytes, Signed] = Batcher(self._sign, most=100, lanes=2)
+        self._batcher: Batcher[bytes, Signed] = Batcher(self._sign, most=100, lanes=1)
 
     async def sign(self, message: bytes) -> Signed:
         """Sign one message.

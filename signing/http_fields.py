@@ -4,13 +4,10 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import cast
-
-import http_sf
 
 from signing.errors import SignatureInvalid
+from signing.structured_fields import structured_dictionary
 
-MAX_FIELD_BYTES = 8_192
 _DIGESTS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 
 
@@ -75,24 +72,3 @@ def check_content_digest(value: str, body: bytes) -> None:
 def content_digest(body: bytes) -> str:
     """Write a `Content-Digest` field with SHA-256."""
     return f"sha-256=:{base64.b64encode(hashlib.sha256(body).digest()).decode('ascii')}:"
-
-
-def structured_dictionary(value: str, name: str) -> dict[str, tuple[object, dict[str, object]]]:
-    """Parse a Dictionary (RFC 9651, section 3.2); a key named twice is refused.
-
-    Raises:
-        SignatureInvalid: code `malformed_request`; the message names the field.
-    """
-    if len(value) > MAX_FIELD_BYTES:
-        raise SignatureInvalid(f"the field {name} is too long", code="malformed_request")
-
-    def refuse(_key: str, _context: str) -> None:
-        raise SignatureInvalid(f"the field {name} names a key twice", code="malformed_request")
-
-    try:
-        parsed = http_sf.parse(value.encode("ascii"), tltype="dictionary", on_duplicate_key=refuse)
-    except (http_sf.StructuredFieldError, ValueError):
-        raise SignatureInvalid(
-            f"the field {name} is not a Structured Field Dictionary", code="malformed_request"
-        ) from None
-    return cast(dict[str, tuple[object, dict[str, object]]], parsed)

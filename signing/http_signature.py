@@ -9,7 +9,8 @@ from typing import Final
 
 from signing.algorithms import RequestKey
 from signing.errors import SignatureInvalid
-from signing.http_fields import HttpRequest, check_content_digest, structured_dictionary
+from signing.http_fields import HttpRequest, check_content_digest
+from signing.structured_fields import structured_dictionary
 
 TAG: Final = "countersign"
 MAX_AGE_S: Final = 300

@@ -92,21 +92,19 @@ class Acceptance:
             "secret": int(self.has_secret),
             "seal": self.seal_digest.removeprefix("sha-256:"),
         }
-        fields: list[str | bytes | int] = [part for pair in record.items() for part in pair]
-        head: list[str | bytes | int] = [
-            self.job_id,
+        head = (
             NONCE_TTL_MS,
             self.body_digest,
             IDEMPOTENCY_TTL_MS,
-            self.seal,
             self.not_before,
             self.expires_at,
             self.producer,
             f"{self.limits.interval_ms:.3f}",
             self.limits.burst,
             self.limits.open_jobs,
-        ]
-        return head + fields
+        )
+        lines = [*head, *(part for pair in record.items() for part in pair)]
+        return [self.job_id, self.seal, "".join(f"{line}\n" for line in lines)]
 
 
 @dataclass(frozen=True, slots=True)

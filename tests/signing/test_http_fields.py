@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 
 from signing.errors import SignatureInvalid
 from signing.http_fields import (
-    MAX_FIELD_BYTES,
     HttpRequest,
     check_content_digest,
     combine_fields,
     content_digest,
-    structured_dictionary,
 )
+from signing.structured_fields import MAX_FIELD_BYTES, structured_dictionary
 from tests.signing import rfc9421
 
 BODY = b'{"hello": "world"}'

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from signing.algorithms import RequestKey
 from signing.errors import SignatureInvalid
-from signing.http_fields import MAX_FIELD_BYTES, HttpRequest
+from signing.http_fields import HttpRequest
 from signing.http_signature import (
     MAX_PARAMETER,
     read_signature,
 )
+from signing.structured_fields import MAX_FIELD_BYTES
 from tests.signing.builders import private_key
 from tests.signing.http_requests import (
     BARE,

@@ -1,0 +1,59 @@
+# Everything runs in .venv; nothing is written outside of the checkout but packages.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+export TMPDIR := $(CURDIR)/.tmp
+PYTEST := $(BIN)/pytest --basetemp=$(TMPDIR)/pytest
+WORKERS ?= 2
+
+.PHONY: help setup demo up test test-fast check format lint types bench-quick lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
+
+setup: ## Install what is missing: virtual environment, locked packages, redis-server
+	@mkdir -p "$(TMPDIR)"
+	@deploy/setup.sh
+
+demo: setup ## Show the whole path at work, with real servers
+	@$(BIN)/countersign demo
+
+up: setup ## Run the local stack until ctrl-C
+	@$(BIN)/countersign up
+
+test: setup ## All tests, with coverage
+	@rm -rf "$(TMPDIR)/pytest" && $(BIN)/coverage erase
+	$(PYTEST) -n $(WORKERS) --dist worksteal --cov --cov-report= 
+	@$(BIN)/coverage report --fail-under=90 --skip-covered | tail -40
+	@rm -rf "$(TMPDIR)/pytest"
+
+test-fast: setup ## Tests that need no server
+	$(PYTEST) -n $(WORKERS) -q -m "not servers"
+
+check: setup format-check lint types test-fast ## What every commit passes
+
+format: setup ## Format the sources
+	$(BIN)/ruff format .
+
+.PHONY: format-check
+format-check: setup
+	$(BIN)/ruff format --check .
+
+lint: setup ## Lint
+	$(BIN)/ruff check .
+
+types: setup ## Check types
+	$(BIN)/mypy
+
+bench-quick: setup ## Compare with stock Celery, at most 3 minutes
+	@$(BIN)/python -m bench.quick
+
+lock: setup ## Lock the dependencies anew, with hashes
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url \
+		--python-version 3.11 --custom-compile-command "make lock" --quiet --output-file requirements/dev.txt
+
+clean: ## Remove what was built and what ran
+	rm -rf $(VENV) .tmp .countersign .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
