@@ -3,9 +3,9 @@
 import math
 from typing import Protocol
 
-from gateway.errors import Refused
+from gateway.errors import RETRY_AFTER_S, Refused
 from gateway.types import Receipt, Sealed
-from signing.ledger.record import Acceptance, Accepted
+from signing.ledger.record import Acceptance, Accepted, Limits
 
 
 class AcceptingLedger(Protocol):
@@ -34,7 +34,7 @@ async def accept(sealed: Sealed, ledger: AcceptingLedger) -> Receipt:
     if accepted.outcome == "limited":
         raise _rate_limited(sealed, accepted.wait_ms)
     if accepted.outcome == "full":
-        raise Refused("quota_exceeded", "wait until some of your jobs have settled")
+        raise _quota_exceeded(sealed)
     admitted = sealed.stripped.admitted
     return Receipt(
         job_id=accepted.job_id,
@@ -71,16 +71,31 @@ def acceptance_of(sealed: Sealed) -> Acceptance:
 
 
 def _rate_limited(sealed: Sealed, wait_ms: int) -> Refused:
-    limits = sealed.stripped.admitted.authenticated.producer.limits
+    limits = _limits(sealed)
     wait = max(1, math.ceil(wait_ms / 1000))
     window = max(1, round(limits.burst / limits.per_second))
     return Refused(
         "rate_limited",
         "slow down",
         retry_after_s=wait,
-        headers=(
-            # draft-ietf-httpapi-ratelimit-headers
-            ("ratelimit-policy", f'"jobs";q={limits.burst};w={window}'),
-            ("ratelimit", f'"jobs";r=0;t={wait}'),
-        ),
+        headers=_rate_limit_fields("jobs", f"q={limits.burst};w={window}", wait),
     )
+
+
+def _quota_exceeded(sealed: Sealed) -> Refused:
+    """A quota of open jobs has no window: they end when they end."""
+    wait = RETRY_AFTER_S["quota_exceeded"]
+    return Refused(
+        "quota_exceeded",
+        "wait until some of your jobs have settled",
+        headers=_rate_limit_fields("open-jobs", f"q={_limits(sealed).open_jobs}", wait),
+    )
+
+
+def _limits(sealed: Sealed) -> Limits:
+    return sealed.stripped.admitted.authenticated.producer.limits
+
+
+def _rate_limit_fields(policy: str, quota: str, wait: int) -> tuple[tuple[str, str], ...]:
+    """The fields of draft-ietf-httpapi-ratelimit-headers for a limit that is used up."""
+    return ("ratelimit-policy", f'"{policy}";{quota}'), ("ratelimit", f'"{policy}";r=0;t={wait}')
