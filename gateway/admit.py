@@ -51,10 +51,10 @@ def admit(authenticated: Authenticated, book: TaskBook, *, job_id: str, max_byte
     now = authenticated.raw.received_at
     submission = read_submission(http.body, now=now, max_bytes=max_bytes)
     spec = _granted_task(submission, authenticated.producer, book.catalog)
-    references = _granted_references(submission.args, authenticated.producer)
     findings = find_secrets(submission.args)
-    # First, since the schema's problems name places, and a secret may stand as a key in one.
+    # First, since later problems name places, and a secret may stand as a key in one.
     _refuse_findings([item for item in findings if item.as_key])
+    references = _granted_references(submission.args, authenticated.producer)
     schema = book.schemas[spec.name]
     _check_schema(submission.args, schema)
     return Admitted(
