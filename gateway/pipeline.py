@@ -1,10 +1,10 @@
 """The ingress's pipeline: five steps from bytes off the wire to a job that is never lost."""
 
+import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from backends.errors import VaultUnavailable
 from gateway.accept import AcceptingLedger, accept
 from gateway.admit import TaskBook, admit
 from gateway.authenticate import authenticate
@@ -13,7 +13,10 @@ from gateway.producers import ProducerDirectory
 from gateway.seal import JobSigner, seal
 from gateway.strip import SecretStore, secret_path, strip
 from gateway.types import Authenticated, RawRequest, Receipt, Sealed
+from signing.errors import CountersignError
 from signing.ids import uuid7
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,6 @@ class Ingress:
             return
         try:
             await self.store.delete(secret_path(sealed.stripped.admitted))
-        except VaultUnavailable:
-            # Nobody holds a reference to it, and the mount ends it (`delete_version_after`).
-            return
+        except CountersignError as error:
+            # Nobody holds a reference to them, and the mount ends them (`delete_version_after`).
+            _log.warning("secrets of a job that was not accepted stay: %s", error.code)

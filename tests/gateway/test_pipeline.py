@@ -1,0 +1,116 @@
+"""The five steps together: in order, none skipped, and a refused job leaves nothing behind."""
+
+import asyncio
+import secrets
+
+import pytest
+
+from backends.errors import LedgerUnavailable, VaultDenied, VaultUnavailable
+from gateway.errors import Refused
+from gateway.pipeline import Ingress
+from gateway.types import Receipt
+from signing.errors import CountersignError, SignatureInvalid
+from signing.ids import is_job_id, uuid7
+from tests.gateway.fakes import (
+    NOW,
+    FakeLedger,
+    FakeSigner,
+    FakeStore,
+    answering,
+    ingress,
+    raw_request,
+    registration,
+)
+from tests.signing.builders import OTHER_JOB_ID, private_key
+from tests.signing.http_requests import SIGNER
+
+SECRET = {"task": "payments.capture", "args": {"card": "4111 1111"}}
+PLAIN = {"task": "demo.echo", "args": {"value": 1}}
+JOB_ID = uuid7(NOW, bytes(10))
+PATH = f"jobs/fast/payments.capture/{JOB_ID}"
+
+
+def submit(pipeline: Ingress, body: object = SECRET) -> Receipt:
+    return asyncio.run(pipeline.submit(raw_request(body)))
+
+
+def test_a_job_passes_all_five_steps() -> None:
+    store, ledger = FakeStore(), FakeLedger()
+    receipt = submit(ingress(store=store, ledger=ledger))
+    assert receipt == Receipt(JOB_ID, "payments.capture", ("/args/card",), repeated=False)
+    assert store.written == {PATH: {"s0": "4111 1111"}}
+    assert store.deleted == []
+    assert [item.job_id for item in ledger.seen] == [JOB_ID]
+
+
+def test_ids_are_random() -> None:
+    assert Ingress.__dataclass_fields__["random"].default is secrets.token_bytes
+    assert is_job_id(JOB_ID)
+
+
+def test_step_1_alone_is_for_requests_that_submit_nothing() -> None:
+    assert ingress().authenticate(raw_request(PLAIN)).producer.name == "shop"
+
+
+def test_what_is_not_signed_reaches_neither_vault_nor_ledger() -> None:
+    store, ledger = FakeStore(), FakeLedger()
+    forged = raw_request(SECRET, signer=type(SIGNER)("shop-1", "ed25519", private_key(9)))
+    with pytest.raises(SignatureInvalid):
+        asyncio.run(ingress(store=store, ledger=ledger).submit(forged))
+    assert (store.written, ledger.seen) == ({}, [])
+
+
+def test_what_is_not_admitted_reaches_neither_vault_nor_ledger() -> None:
+    store, ledger = FakeStore(), FakeLedger()
+    with pytest.raises(Refused):
+        submit(ingress(store=store, ledger=ledger), {"task": "admin.wipe"})
+    assert (store.written, ledger.seen) == ({}, [])
+
+
+def test_what_could_not_be_sealed_is_not_accepted() -> None:
+    ledger = FakeLedger()
+    with pytest.raises(VaultUnavailable):
+        submit(ingress(signer=FakeSigner(VaultUnavailable("down")), ledger=ledger))
+    assert ledger.seen == []
+
+
+@pytest.mark.parametrize("outcome", ["replayed", "mismatch", "limited", "full"])
+def test_a_refused_jobs_secrets_are_taken_back(outcome: str) -> None:
+    store = FakeStore()
+    limited = registration(limits={"per_second": 1, "open_jobs": 1})
+    with pytest.raises(Refused):
+        submit(ingress(store=store, ledger=answering(outcome), producers=[limited]))
+    assert store.deleted == [PATH]
+
+
+def test_a_repeated_jobs_secrets_are_taken_back_and_the_first_answer_given() -> None:
+    store = FakeStore()
+    receipt = submit(ingress(store=store, ledger=answering("existing", OTHER_JOB_ID)))
+    assert receipt.job_id == OTHER_JOB_ID
+    assert store.deleted == [PATH]
+
+
+def test_where_the_ledger_may_have_accepted_the_secrets_stay() -> None:
+    store = FakeStore()
+    with pytest.raises(LedgerUnavailable):
+        submit(ingress(store=store, ledger=FakeLedger(error=LedgerUnavailable("down"))))
+    assert store.deleted == []
+
+
+def test_a_job_without_secrets_has_nothing_to_take_back() -> None:
+    store = FakeStore()
+    submit(ingress(store=store, ledger=answering("existing", OTHER_JOB_ID)), PLAIN)
+    assert store.deleted == []
+
+
+@pytest.mark.parametrize("error", [VaultUnavailable("down"), VaultDenied("no")])
+def test_secrets_that_cannot_be_taken_back_do_not_change_the_answer(
+    error: CountersignError, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = FakeStore(delete_error=error)
+    with pytest.raises(Refused) as refused:
+        submit(ingress(store=store, ledger=answering("replayed")))
+    assert refused.value.code == "replayed"
+    receipt = submit(ingress(store=store, ledger=answering("existing", OTHER_JOB_ID)))
+    assert receipt.job_id == OTHER_JOB_ID
+    assert caplog.text.count(error.code) == 2
