@@ -1,11 +1,14 @@
 """Group commit: what many requests want at the same moment goes out in one call."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_Entry: TypeAlias = tuple[T, asyncio.Future[R]]
 
 
 class Batcher(Generic[T, R]):
@@ -25,33 +28,50 @@ class Batcher(Generic[T, R]):
         self._process = process
         self._most = most
         self._lanes = lanes
-        self._waiting: list[tuple[T, asyncio.Future[R]]] = []
-        self._running: set[asyncio.Task[None]] = set()
+        self._waiting: deque[_Entry[T, R]] = deque()
+        self._busy = 0
+        self._tasks: set[asyncio.Task[None]] = set()  # the loop itself holds them weakly
 
     async def submit(self, item: T) -> R:
-        """Give the answer for one item; what `process` raises is raised to all of its batch."""
+        """Give the answer for one item; what `process` raises is raised to all of its batch.
+
+        An item whose caller stopped waiting before it went out does not go out.
+        """
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
-        if len(self._running) < self._lanes:
+        if self._busy < self._lanes:
+            self._busy += 1
             task = asyncio.create_task(self._drain())
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await future
 
     async def _drain(self) -> None:
-        while self._waiting:
-            batch = self._waiting[: self._most]
-            del self._waiting[: self._most]
-            await self._call(batch)
+        try:
+            while batch := self._next_batch():
+                await self._call(batch)
+        finally:
+            # With no await since nothing was found: who comes after this starts another lane.
+            self._busy -= 1
 
-    async def _call(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
+    def _next_batch(self) -> list[_Entry[T, R]]:
+        batch: list[_Entry[T, R]] = []
+        while self._waiting and len(batch) < self._most:
+            entry = self._waiting.popleft()
+            if not entry[1].done():
+                batch.append(entry)
+        return batch
+
+    async def _call(self, batch: list[_Entry[T, R]]) -> None:
+        futures = [future for _, future in batch]
         try:
             answers = await self._process([item for item, _ in batch])
+            answered = list(zip(futures, answers, strict=True))
         except Exception as error:  # noqa: BLE001 - handed on to every request of the batch
-            for _, future in batch:
+            for future in futures:
                 if not future.done():
                     future.set_exception(error)
             return
-        for (_, future), answer in zip(batch, answers, strict=True):
+        for future, answer in answered:
             if not future.done():
                 future.set_result(answer)
