@@ -132,10 +132,10 @@ def _limits(document: object) -> Limits:
         raise RegistrationInvalid("member limits: an object of per_second, burst and open_jobs")
     per_second = document.get("per_second", 0)
     burst, open_jobs = document.get("burst", 1), document.get("open_jobs", 0)
-    if not isinstance(per_second, int | float) or per_second < 0:
+    if type(per_second) not in (int, float) or per_second < 0:
         raise RegistrationInvalid("limits: per_second is not a number of at least 0")
-    if not isinstance(burst, int) or burst < 1:
+    if type(burst) is not int or burst < 1:
         raise RegistrationInvalid("limits: burst is not a whole number of at least 1")
-    if not isinstance(open_jobs, int) or open_jobs < 0:
+    if type(open_jobs) is not int or open_jobs < 0:
         raise RegistrationInvalid("limits: open_jobs is not a whole number of at least 0")
     return Limits(per_second=per_second, burst=burst, open_jobs=open_jobs)
