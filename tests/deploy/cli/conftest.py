@@ -1,0 +1,3 @@
+from tests.gateway.client.fixtures import certificates, gateway, key_file, machine
+
+__all__ = ["certificates", "gateway", "key_file", "machine"]
