@@ -1,5 +1,6 @@
 """`Client`: what a producer's code calls."""
 
+import math
 import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -79,8 +80,8 @@ class Client:
         Raises:
             SettingError, KeyInvalid: where an argument cannot be used; never with its value.
         """
-        if timeout <= 0 or retry_for <= 0:
-            raise SettingError("timeout and retry_for have to be above 0")
+        if not (0 < timeout < math.inf and retry_for > 0):
+            raise SettingError("timeout and retry_for have to be above 0, and timeout finite")
         self._system = system or System()
         self._timeout = timeout
         self._retry_for = retry_for
@@ -161,11 +162,13 @@ class Client:
             NotSettled: where it does not within `timeout` seconds.
             ValueError, ProblemError, TransportError: as `status`.
         """
+        if math.isnan(timeout):
+            raise ValueError("timeout is a number of seconds")
         deadline = self._system.monotonic() + timeout
         while True:
             begun = self._system.monotonic()
             left = max(0.0, deadline - begun)
-            hold = min(MAX_HOLD_S, int(left))
+            hold = int(min(MAX_HOLD_S, left))
             job = self._status(job_id, hold, left + self._timeout)
             if job.settled:
                 return job

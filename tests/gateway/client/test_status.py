@@ -97,6 +97,14 @@ def test_waiting_asks_until_the_job_settles(
     assert machine.sleeps == [0.0, 0.0]
 
 
+def test_waiting_may_have_no_end_but_needs_a_number(client: Client, gateway: FakeGateway) -> None:
+    gateway.will(RUNNING, SETTLED)
+    assert client.wait(JOB_ID, timeout=float("inf")).settled
+    assert gateway.lines == [f"{PATH}?wait=60"] * 2
+    with pytest.raises(ValueError, match="number of seconds"):
+        client.wait(JOB_ID, timeout=float("nan"))
+
+
 def test_waiting_ends_in_time_and_does_not_hurry(
     client: Client, gateway: FakeGateway, machine: Machine
 ) -> None:
