@@ -29,6 +29,8 @@ BATCH = 256
 STOP_TIMEOUT_S = 10.0
 #: After its hard limit and this long, a run that its pool did not end counts as failed.
 OVERDUE_S = 5.0
+#: A result waits so long for others, while others run, to share a call to Transit and a write.
+GATHER_S = 0.01
 
 _log = logging.getLogger(__name__)
 _FINAL = frozenset({"succeeded", "failed", "expired", "cancelled"})
@@ -74,7 +76,13 @@ class Pipeline:
             idle_s=min(1.0, self._renew_every_s),
             on_idle=self._tend,
         )
-        self._seals = WorkQueue("seals", self._seal, most=BATCH)
+        self._seals = WorkQueue(
+            "seals",
+            self._seal,
+            most=BATCH,
+            gather_s=GATHER_S,
+            more_to_come=lambda: len(self.held) > 0,
+        )
         self._settlements = WorkQueue("settlements", self._settle, most=BATCH)
         self._deletions = WorkQueue("deletions", self._delete, most=BATCH)
         self._quarantine = WorkQueue("quarantine", ledger.quarantine, most=BATCH)

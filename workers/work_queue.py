@@ -30,13 +30,20 @@ class WorkQueue(Generic[T]):
         most: int,
         idle_s: float | None = None,
         on_idle: Callable[[], None] = lambda: None,
+        gather_s: float = 0.0,
+        more_to_come: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`on_idle` is called in the same thread at least every `idle_s` seconds, busy or not."""
+        """`on_idle` is called in the same thread at least every `idle_s` seconds, busy or not.
+
+        While `more_to_come`, a call waits `gather_s` for company: without load nothing waits.
+        """
         self._name = name
         self._handle = handle
         self._most = most
         self._idle_s = idle_s
         self._on_idle = on_idle
+        self._gather_s = gather_s
+        self._more_to_come = more_to_come
         self._items: deque[T] = deque()
         self._changed = threading.Condition()
         self._stopping = False
@@ -86,4 +93,9 @@ class WorkQueue(Generic[T]):
             self._changed.wait_for(lambda: self._items or self._stopping, self._idle_s)
             if self._stopping and not self._items:
                 return None
+            if self._items and self._gather_s and self._more_to_come():
+                self._changed.wait_for(self._is_full, self._gather_s)
             return [self._items.popleft() for _ in range(min(self._most, len(self._items)))]
+
+    def _is_full(self) -> bool:
+        return self._stopping or len(self._items) >= self._most
