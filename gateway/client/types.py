@@ -1,14 +1,12 @@
 """What a gateway tells of jobs and tasks, as frozen types read from its documents."""
 
-import base64
-import binascii
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from gateway.client.members import Members, invalid
 from signing.ledger.states import TERMINAL
-from signing.strict_json import JsonObject, JsonValue
+from signing.strict_json import JsonObject, JsonValue, canonical
 
 _SETTLED: Final[frozenset[str]] = frozenset(TERMINAL)
 
@@ -52,7 +50,7 @@ class JobStatus:
         status: one of the contract's states.
         result, error: as told; `Client.verified_result` checks them against the worker's seal.
         seal: digest of the job's seal, which its result is bound to.
-        sealed_result: the result as the worker sealed it, a DSSE envelope.
+        sealed_result: the result as the worker sealed it, a DSSE envelope's JSON.
     """
 
     id: str
@@ -129,7 +127,7 @@ def read_status(document: JsonObject, job_id: str) -> JobStatus:
         seal=members.text("seal"),
         result=document.get("result"),
         error=_error(members),
-        sealed_result=_sealed(members.optional_text("sealed_result")),
+        sealed_result=_sealed(members.optional("sealed_result")),
     )
 
 
@@ -164,10 +162,6 @@ def _error(members: Members) -> JobError | None:
     )
 
 
-def _sealed(text: str | None) -> bytes | None:
-    if text is None:
-        return None
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise invalid("sealed_result is not base64") from None
+def _sealed(envelope: Members | None) -> bytes | None:
+    # What is signed is the payload inside; how the JSON around it is written does not matter.
+    return None if envelope is None else canonical(envelope.document)

@@ -1,7 +1,7 @@
 """A fake gateway, a client of it, and time that passes only in sleeps."""
 
-import base64
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -152,13 +152,9 @@ def settled(
         finished_at="2026-11-22T10:00:00.250Z",
         result=made.result,
         error=told,
-        sealed_result=base64_of(sealed(unsigned_result(made), kid, seed)),
+        sealed_result=json.loads(sealed(unsigned_result(made), kid, seed)),
     )
     return document | changes
-
-
-def base64_of(data: bytes) -> str:
-    return base64.b64encode(data).decode("ascii")
 
 
 def jwks(seed: int = 3, kid: str = WORKER_KID, role: Any = "worker") -> dict[str, Any]:

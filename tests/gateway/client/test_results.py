@@ -1,3 +1,5 @@
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -5,10 +7,10 @@ import pytest
 from gateway.client import Client, JobFailed, NotSettled, ResultUnverified, TransportError
 from signing.claims import JOB_TYPE
 from signing.seals import Unsigned
+from signing.strict_json import canonical
 from tests.gateway.client.fixtures import (
     WORKER_KID,
     Machine,
-    base64_of,
     job_document,
     jwks,
     settled,
@@ -67,21 +69,23 @@ def test_a_result_is_waited_for_in_time(client: Client, gateway: FakeGateway) ->
 
 def altered() -> dict[str, Any]:
     document = settled()
-    text = document["sealed_result"]
-    document["sealed_result"] = text[:-8] + base64_of(b"x" * 6)
-    return document
+    payload = json.loads(base64.b64decode(document["sealed_result"]["payload"]))
+    payload["result"] = {"receipt": "r-9"}
+    encoded = base64.b64encode(canonical(payload)).decode()
+    return document | {"sealed_result": {**document["sealed_result"], "payload": encoded}}
 
 
 def of_a_job() -> dict[str, Any]:
     unsigned = Unsigned(JOB_TYPE, result_claims().to_payload())
-    return settled(sealed_result=base64_of(sealed(unsigned, WORKER_KID, 3)))
+    return settled(sealed_result=json.loads(sealed(unsigned, WORKER_KID, 3)))
 
 
 BAD = {
     "no seal": (settled(sealed_result=None), "result_missing"),
     "another key under the worker's id": (settled(seed=4), "seal_signature_invalid"),
     "a key that nobody knows": (settled(kid="countersign-result:9"), "key_unknown"),
-    "bytes changed": (altered(), "seal_malformed"),
+    "bytes changed": (altered(), "seal_signature_invalid"),
+    "no envelope": (settled(sealed_result={}), "seal_malformed"),
     "another payload type": (of_a_job(), "payload_type_mismatch"),
     "another job's": (settled({"id": OTHER_JOB_ID}), "result_mismatch"),
     "of another seal": (settled({"job_seal": "sha-256:11"}), "result_mismatch"),
@@ -99,7 +103,7 @@ def test_a_bad_result_is_refused(
     with pytest.raises(ResultUnverified) as caught:
         client.verified_result(job)
     assert caught.value.code == code
-    assert "r-1" not in f"{caught.value!r}"
+    assert "receipt" not in f"{caught.value!r}"
     with pytest.raises(ResultUnverified):
         client.result(JOB_ID, timeout=1)
 
