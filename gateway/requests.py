@@ -1,6 +1,6 @@
 """From an ASGI request to `RawRequest`: raw bytes, the configured authority, a bounded body."""
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from gateway.errors import Refused
 from gateway.types import RawRequest
@@ -41,11 +41,14 @@ async def _body(request: Request, announced: str | None, max_bytes: int) -> byte
         raise _too_large(max_bytes)
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > max_bytes:
-            raise _too_large(max_bytes)
-        chunks.append(chunk)
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise Refused("malformed_request", "the connection ended before the body did") from None
     return b"".join(chunks)
 
 

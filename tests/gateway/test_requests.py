@@ -1,0 +1,74 @@
+"""Reading a request: raw path, configured authority, bounded body."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+
+from gateway.errors import Refused
+from gateway.requests import read_request
+from gateway.types import RawRequest
+from signing.errors import SignatureInvalid
+from tests.gateway.asgi import receiver, scope_of
+from tests.signing.http_requests import as_received
+
+URL = "https://elsewhere.example/v1/jobs%2Fx?a=%20b"
+SENT = as_received("POST", URL, {"host": "elsewhere.example", "x-a": "1"}, b"")
+
+
+def read(
+    *chunks: bytes, max_bytes: int = 10, disconnects: bool = False, **scope: Any
+) -> RawRequest:
+    request = Request(
+        {**scope_of(SENT, "192.0.2.7"), **scope}, receiver(chunks, disconnects=disconnects)
+    )
+    return asyncio.run(
+        read_request(request, authority="gateway.example", now=17, max_bytes=max_bytes)
+    )
+
+
+def refusal(*chunks: bytes, **options: Any) -> str:
+    with pytest.raises((Refused, SignatureInvalid)) as refused:
+        read(*chunks, **options)
+    assert "hunter2" not in refused.value.message
+    return refused.value.code
+
+
+def test_a_request_is_taken_raw_and_under_the_configured_authority() -> None:
+    raw = read(b"ab", b"", b"cd")
+    assert raw.http.method == "POST"
+    assert raw.http.authority == "gateway.example"
+    assert (raw.http.path, raw.http.query) == ("/v1/jobs%2Fx", "a=%20b")
+    assert raw.http.fields == {"host": "elsewhere.example", "x-a": "1"}
+    assert raw.http.body == b"abcd"
+    assert (raw.client, raw.received_at) == ("192.0.2.7", 17)
+
+
+def test_a_peer_without_address_has_none() -> None:
+    assert read(client=None).client == ""
+
+
+def test_a_body_up_to_the_limit_is_read() -> None:
+    assert read(b"12345", b"67890").http.body == b"1234567890"
+    assert read(b"12345", headers=[(b"content-length", b"5")]).http.body == b"12345"
+
+
+def test_a_body_over_the_limit_is_refused_however_it_is_announced() -> None:
+    assert refusal(b"12345", b"678901") == "too_large"
+    assert refusal(b"12345", b"678901", headers=[(b"content-length", b"5")]) == "too_large"
+    assert refusal(b"12345", b"678901", headers=[(b"content-length", b"hunter2")]) == "too_large"
+
+
+def test_a_body_announced_over_the_limit_is_refused_unread() -> None:
+    assert refusal(headers=[(b"content-length", b"11")]) == "too_large"
+
+
+def test_what_is_not_ascii_is_malformed() -> None:
+    assert refusal(raw_path="/hunter2/ü".encode()) == "malformed_request"
+    assert refusal(query_string=b"hunter2=\xff") == "malformed_request"
+    assert refusal(headers=[(b"x-hunter2", b"\xff")]) == "malformed_request"
+
+
+def test_a_body_that_breaks_off_is_malformed() -> None:
+    assert refusal(b"12", disconnects=True) == "malformed_request"
