@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from signing.errors import CountersignError
+from signing.references import KEY
 from signing.strict_json import JsonValue
 
-REFERENCE_KEY = "$secret"
 MAX_POINTER_CHARACTERS = 262_144  # of all pointers that one search may give
 
 Path: TypeAlias = "tuple[Path, str | int] | None"
@@ -148,8 +148,8 @@ def find_references(args: JsonValue) -> tuple[FoundReference, ...]:
     while waiting:
         value, path = waiting.pop()
         if isinstance(value, dict):
-            if REFERENCE_KEY in value:
-                text = value[REFERENCE_KEY] if len(value) == 1 else None
+            if KEY in value:
+                text = value[KEY] if len(value) == 1 else None
                 text = text if isinstance(text, str) else None
                 found.append(FoundReference(writer.write(path), text))
             waiting.extend((child, (path, key)) for key, child in value.items())

@@ -35,12 +35,15 @@ class JobContext:
     trace: str | None
 
     @classmethod
-    def of(cls, claims: JobClaims, attempt: int) -> "JobContext":
-        """What a task sees of verified claims, run as this attempt."""
+    def of(cls, claims: JobClaims, attempt: int, max_attempts: int) -> "JobContext":
+        """What a task sees of verified claims, run as this attempt of so many.
+
+        The ledger says how many: an attempt that could not begin adds one to the seal's.
+        """
         return cls(
             id=claims.id,
             attempt=attempt,
-            max_attempts=claims.max_attempts,
+            max_attempts=max_attempts,
             producer=claims.producer,
             task=claims.task,
             queue=claims.queue,

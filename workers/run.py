@@ -51,7 +51,7 @@ def run_claimed(
 def run_ready(ready: Ready, definition: JobDefinition, delay_ms: int) -> Outcome:
     """Call the task's function with its typed arguments, and take the secrets out of its result."""
     claimed = ready.claimed
-    context = JobContext.of(claimed.job.claims, claimed.attempt)
+    context = JobContext.of(claimed.job.claims, claimed.attempt, claimed.max_attempts)
     try:
         arguments = definition.bind(ready.args)
         with entered(context):

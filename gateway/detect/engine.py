@@ -11,7 +11,8 @@ from gateway.detect.findings import Finding
 from gateway.detect.linear import LinearPattern
 from gateway.detect.names import HINT, rule_for
 from gateway.detect.rules import CARRIERS, FORMAT_RULES, NAMING_KEYS, FormatRule
-from gateway.places import REFERENCE_KEY, Path, PointerWriter
+from gateway.places import Path, PointerWriter
+from signing.references import KEY
 from signing.strict_json import JsonValue
 
 _SMALLEST_NUMBER = 100  # a number with fewer digits is no secret
@@ -66,7 +67,7 @@ def _walk(args: JsonValue) -> tuple[list[_Leaf], list[tuple[_Object, Path]]]:
         if isinstance(node, list):
             for index, value in enumerate(node):
                 _visit(value, (path, index), name, leaves, waiting)
-        elif len(node) != 1 or REFERENCE_KEY not in node:
+        elif len(node) != 1 or KEY not in node:
             objects.append((node, path))
             for key, value in node.items():
                 its_name = name if name and key in CARRIERS else key

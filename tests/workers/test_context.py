@@ -35,7 +35,7 @@ def test_outside_of_a_job_there_is_none() -> None:
 
 
 def test_a_job_sees_its_claims_and_its_attempt() -> None:
-    with entered(JobContext.of(CLAIMS, 2)) as context:
+    with entered(JobContext.of(CLAIMS, 2, 3)) as context:
         assert current_job() is context
     assert context == JobContext(
         id=CLAIMS.id,
@@ -50,12 +50,12 @@ def test_a_job_sees_its_claims_and_its_attempt() -> None:
 
 
 def test_a_job_knows_its_last_attempt() -> None:
-    assert not JobContext.of(CLAIMS, 2).last_attempt
-    assert JobContext.of(CLAIMS, 3).last_attempt
+    assert not JobContext.of(CLAIMS, 2, 3).last_attempt
+    assert JobContext.of(CLAIMS, 3, 3).last_attempt
 
 
 def test_a_job_ends_with_its_block_also_when_the_task_fails() -> None:
-    with pytest.raises(KeyError), entered(JobContext.of(CLAIMS, 1)):
+    with pytest.raises(KeyError), entered(JobContext.of(CLAIMS, 1, 3)):
         raise KeyError
     with pytest.raises(NotInJob):
         current_job()
@@ -70,7 +70,7 @@ def test_each_thread_has_its_own_job() -> None:
         except NotInJob:
             seen.append(True)
 
-    with entered(JobContext.of(CLAIMS, 1)):
+    with entered(JobContext.of(CLAIMS, 1, 3)):
         thread = threading.Thread(target=look)
         thread.start()
         thread.join()
