@@ -1,6 +1,5 @@
 """The parts of Countersign as processes of the local stack, and when each is ready."""
 
-import os
 import ssl
 import sys
 from collections.abc import Callable, Mapping
@@ -13,13 +12,12 @@ from redis.retry import Retry
 
 from deploy.local.paths import HOST, StackPaths, StackPorts
 from deploy.local.process import Child, Program
+from deploy.local.settings import inherited_environment
 
 ROLES: Final = ("gateway", "dispatcher", "worker")
 START_SECONDS: Final = 60.0
 #: A dispatcher is at work once it has come to Redis, a worker once it asks for a message.
 _TAKES: Final = frozenset({"blmpop", "lmpop", "brpop", "rpop"})
-#: What a process takes from the environment of whoever starts it, besides its settings.
-_INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH")
 
 
 def start_role(
@@ -30,7 +28,7 @@ def start_role(
     Raises:
         StackError: where it ends or is not ready in time; with the end of its log.
     """
-    environment = {**process_environment(), **settings}
+    environment = {**inherited_environment(), **settings}
     command = (sys.executable, "-m", "deploy.cli.main", role)
     child = Child(Program(role, command, environment, paths.log(role)))
     try:
@@ -39,12 +37,6 @@ def start_role(
         child.kill()
         raise
     return child
-
-
-def process_environment() -> dict[str, str]:
-    """The few variables that a child process gets of our own."""
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return {**inherited, "PYTHONUNBUFFERED": "1"}
 
 
 def _readiness(role: str, paths: StackPaths, ports: StackPorts) -> Callable[[], bool]:

@@ -10,9 +10,10 @@ from typing import Final
 from deploy.errors import StackError
 from deploy.local.environment import TASKS
 from deploy.local.paths import StackPaths, StackPorts, is_free
-from deploy.local.roles import ROLES, process_environment, start_role
+from deploy.local.roles import ROLES, start_role
 from deploy.local.sample import KEY_ID, ensure_sample_producer, private_key_path
 from deploy.local.servers import LocalServers
+from deploy.local.settings import inherited_environment
 from deploy.progress import Progress
 from deploy.supervise import Part, Supervisor
 from signing.catalog import parse_catalog
@@ -20,7 +21,7 @@ from signing.catalog import parse_catalog
 DEFAULT_PORT: Final = 8443
 _SAMPLE_JOB: Final = (
     "payments.capture",
-    '{"invoice": "INV-1", "amount": 1200, "card_token": "tok_visa_4242"}',
+    '{"invoice": "INV-1", "amount": 1200, "currency": "EUR", "card_token": "tok_visa_4242"}',
 )
 
 
@@ -53,7 +54,12 @@ def build_catalog(paths: StackPaths) -> tuple[str, ...]:
     command = [sys.executable, "-m", "deploy.cli.main", "catalog", "build"]
     command += ["--tasks", TASKS, "--output", str(paths.catalog)]
     done = subprocess.run(  # noqa: S603 - a list, no shell
-        command, env=process_environment(), capture_output=True, text=True, check=False, timeout=60
+        command,
+        env=inherited_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     if done.returncode != 0:
         raise StackError(f"the catalog cannot be built: {done.stderr.strip()}")
