@@ -44,11 +44,12 @@ class Endpoints:
 
     async def submit(self, request: Request) -> Response:
         """`POST /v1/jobs`."""
+        raw = await self._read(request)  # not counted: whoever sends slowly must not stop others
         if self.in_flight >= self.max_in_flight:
             raise Refused("overloaded", "try again shortly")
         self.in_flight += 1
         try:
-            receipt = await self.ingress.submit(await self._read(request))
+            receipt = await self.ingress.submit(raw)
         finally:
             self.in_flight -= 1
         location = f"/v1/jobs/{receipt.job_id}"
@@ -147,7 +148,7 @@ def _task_view(spec: TaskSpec) -> JsonValue:
 def _wait_seconds(text: str | None) -> float:
     if text is None:
         return 0
-    if not text.isascii() or not text.isdigit() or int(text) > MAX_WAIT_S:
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= MAX_WAIT_S):
         raise Refused("malformed_request", f"wait is a whole number from 0 to {MAX_WAIT_S}")
     return float(text)
 
