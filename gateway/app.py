@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from backends.errors import LedgerUnavailable, VaultDenied, VaultNotFound, VaultUnavailable
 from backends.keyring_source import load_keyring
@@ -93,11 +93,15 @@ def build_app(settings: GatewaySettings, sources: Sources) -> Starlette:
 
     def route(path: str, method: str, handler: Handler) -> Route:
         async def call(request: Request) -> Response:
+            if b"%" in request.scope["raw_path"]:
+                # No path here needs encoding: one that has it names something else, whatever it
+                # is decoded to.
+                raise HTTPException(404)
             return await handler(connected[0], request)
 
         return Route(path, call, methods=[method])
 
-    return Starlette(
+    app = Starlette(
         lifespan=lifespan,
         routes=[
             route("/v1/jobs", "POST", Endpoints.submit),
@@ -113,6 +117,9 @@ def build_app(settings: GatewaySettings, sources: Sources) -> Starlette:
             HTTPException: _on_http_error,
         },
     )
+    # A redirect would lead to the host that the request names.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def _connect(settings: GatewaySettings, sources: Sources, stack: AsyncExitStack) -> Endpoints:
@@ -165,11 +172,17 @@ async def _on_error(_request: Request, error: Exception) -> Response:
     return problem_response(LedgerUnavailable("the gateway cannot serve this"))
 
 
-async def _on_http_error(_request: Request, error: Exception) -> Response:
+async def _on_http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     code = {404: "not_found", 405: "method_not_allowed"}.get(status, "malformed_request")
-    headers = () if status != 405 else (("allow", "GET, POST, DELETE"),)
+    headers = (("allow", _allowed(request)),) if status == 405 else ()
     return problem_response(Refused(code, "see docs/api.md", headers=headers))
+
+
+def _allowed(request: Request) -> str:
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    fitting = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in fitting for method in route.methods or ()}))
 
 
 def _invalid(name: str, error: RegistrationInvalid) -> None:
