@@ -1,0 +1,64 @@
+"""The search for secrets: as they are and in the encodings that things are written in."""
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+from urllib.parse import quote
+
+from deploy.demo.facts import Scan
+from deploy.demo.sources import Source
+
+_GZIP: Final = b"\x1f\x8b\x08"
+_MOST_UNPACKED: Final = 16 * 1024 * 1024
+_URLSAFE: Final = bytes.maketrans(b"+/", b"-_")
+
+
+def search(secrets: Sequence[str], sources: Iterable[Source]) -> Scan:
+    """Look for each secret in each source."""
+    patterns = [pattern for secret in secrets for pattern in forms(secret.encode()).items()]
+    places = size = 0
+    hits: list[str] = []
+    for name, data in sources:
+        places += 1
+        size += len(data)
+        for text in (data, *unpacked(data)):
+            found = {form for pattern, form in patterns if pattern in text}
+            hits += [f"{name} ({form})" for form in sorted(found)]
+    return Scan(places, size, len(secrets), tuple(dict.fromkeys(hits)))
+
+
+def forms(secret: bytes) -> Mapping[bytes, str]:
+    """How a secret may be written; of base64 the part that its neighbours do not change.
+
+    Forms that are written alike are one, named by the first.
+    """
+    text = secret.decode()
+    written = {secret: "as it is"}
+    written.setdefault(secret.hex().encode(), "hex")
+    written.setdefault(secret.hex().upper().encode(), "upper-case hex")
+    written.setdefault(quote(text, safe="").encode(), "URL")
+    written.setdefault(json.dumps(text)[1:-1].encode(), "JSON")
+    for offset in range(3):
+        inner = _inner_base64(secret, offset)
+        written.setdefault(inner, f"base64 at {offset}")
+        written.setdefault(inner.translate(_URLSAFE), f"URL-safe base64 at {offset}")
+    return written
+
+
+def unpacked(data: bytes) -> Iterator[bytes]:
+    """What was compressed by gzip, wherever it begins in the data."""
+    start = data.find(_GZIP)
+    while start >= 0:
+        # Three bytes may happen to look like its beginning.
+        with suppress(zlib.error):
+            yield zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data[start:], _MOST_UNPACKED)
+        start = data.find(_GZIP, start + 1)
+
+
+def _inner_base64(secret: bytes, offset: int) -> bytes:
+    first = -(-offset * 8 // 6)
+    last = (offset + len(secret)) * 8 // 6
+    return base64.b64encode(bytes(offset) + secret)[first:last]
