@@ -15,7 +15,8 @@ from signing.strict_json import parse_object
 
 CONTENT_TYPE: Final = "application/vnd.countersign.dsse+json"
 MAX_MESSAGE_BYTES: Final = 2 * MAX_ENVELOPE_BYTES
-_ENCODINGS: Final = frozenset({"utf-8", "binary"})
+#: A tuple and not a set: what is looked up comes from outside and need not be hashable.
+_ENCODINGS: Final = ("utf-8", "binary")
 
 
 def sealed_body(raw: bytes) -> bytes:
