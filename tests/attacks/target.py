@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from deploy.local.process import Child
 from signing.claims import JOB_TYPE
 from signing.dsse import pae
 from tests.servers.marks import Marks, wait_until
@@ -85,7 +86,9 @@ class Target:
 
     def wait_quarantined(self, raw: bytes, count: int = 1) -> list[str]:
         """Wait until bytes are in the quarantine; give the reasons."""
-        wait_until(lambda: len(self.quarantined_for(raw)) >= count)
+        worker = self.stack.processes["worker"]
+        wait_until(lambda: worker.status is not None or len(self.quarantined_for(raw)) >= count)
+        assert worker.status is None, "the worker has died"
         return self.quarantined_for(raw)
 
     def refuses(self, raw: bytes, reason: str, queue: str = FAST) -> None:
@@ -95,10 +98,16 @@ class Target:
             self.push(raw, queue)
             assert self.wait_quarantined(raw, already + 1)[already:] == [reason]
 
+    def worker(self) -> Child:
+        """The worker; started anew where an attack that a test before this one found killed it."""
+        if self.stack.processes["worker"].status is not None:
+            self.stack.start("worker", **self.marks.settings)
+        return self.stack.processes["worker"]
+
     @contextmanager
     def unharmed(self) -> Iterator[None]:
         """After the block the same worker runs a genuine job, and nothing else ran since."""
-        worker = self.stack.processes["worker"]
+        worker = self.worker()
         before = self.marks.all()
         yield
         name = f"after-{secrets.token_hex(4)}"
