@@ -9,7 +9,8 @@ from kombu import Exchange, Queue
 from backends.broker import redis_ssl, redis_url
 from workers.channel import SCHEME, Inspector, register_transport
 from workers.consumer import VerifyingConsumer
-from workers.settings import PREFETCH_PER_SLOT, WorkerSettings
+from workers.settings import WorkerSettings
+from workers.window import Window
 from workers.wire import CONTENT_TYPE
 
 CONSUMER: Final = f"{VerifyingConsumer.__module__}:{VerifyingConsumer.__qualname__}"
@@ -17,7 +18,7 @@ CONSUMER: Final = f"{VerifyingConsumer.__module__}:{VerifyingConsumer.__qualname
 HEALTH_CHECK_S: Final = 3
 
 
-def celery_app(settings: WorkerSettings, inspector: Inspector) -> Any:
+def celery_app(settings: WorkerSettings, inspector: Inspector, window: Window) -> Any:
     """Make the application of a worker; nothing is connected yet."""
     register_transport()
     signals.setup_logging.connect(_keep_logging, weak=False)
@@ -29,6 +30,7 @@ def celery_app(settings: WorkerSettings, inspector: Inspector) -> Any:
         broker_connection_max_retries=None,
         broker_transport_options={
             "inspector": inspector,
+            "window": window,
             "health_check_interval": HEALTH_CHECK_S,
             "socket_connect_timeout": 2.0,
             "socket_timeout": 5.0,
@@ -49,7 +51,7 @@ def celery_app(settings: WorkerSettings, inspector: Inspector) -> Any:
         worker_consumer=CONSUMER,
         worker_max_tasks_per_child=settings.max_tasks_per_child,
         worker_max_memory_per_child=settings.max_memory_per_child_kib,
-        worker_prefetch_multiplier=PREFETCH_PER_SLOT,
+        worker_prefetch_multiplier=1,  # the channel's window decides
         worker_enable_prefetch_count_reduction=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_lost_wait=0.5,

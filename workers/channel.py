@@ -2,7 +2,7 @@
 
 What it overrides, of kombu 5.7 (kombu/transport/redis.py, kombu/transport/virtual/base.py):
     `_brpop_start`, `_brpop_read`  many messages to a pop (BLMPOP), verified before they go on
-    `QoS`                          the virtual one: no `unacked` keys, nothing restored
+    `QoS`                          counts in memory: no `unacked` keys, nothing restored
     `_size`                        no question to Redis when a queue is declared
     everything that writes         refused: a worker cannot publish
 A message that is popped and not claimed is not lost: the ledger misses it and it comes again.
@@ -18,6 +18,7 @@ from kombu.utils.encoding import bytes_to_str
 
 from signing.errors import CountersignError
 from workers.types import Delivered, Verified
+from workers.window import Window
 
 SCHEME: Final = "countersign"
 MOST_AT_ONCE: Final = 64
@@ -53,15 +54,33 @@ class VerifiedMessage(virtual.Message):  # type: ignore[misc]  # kombu is untype
         )
 
 
+class WindowQoS(virtual.QoS):  # type: ignore[misc]
+    """Counts messages that are not acknowledged, here alone, against the worker's window."""
+
+    def can_consume(self) -> bool:
+        """Whether the window has room."""
+        return self.can_consume_max_estimate() > 0
+
+    def can_consume_max_estimate(self) -> int:
+        """How much room it has."""
+        taken = len(self._delivered) - len(self._dirty)
+        return max(0, int(self.channel.window.limit()) - taken)
+
+
 class VerifyingChannel(redis.Channel):  # type: ignore[misc]
     """Takes messages with one pop, verifies them, and delivers what is left."""
 
     Message = VerifiedMessage
-    QoS = virtual.QoS
+    QoS = WindowQoS
     ack_emulation = False
     do_restore = False
     inspector: Inspector
-    from_transport_options = (*redis.Channel.from_transport_options, "inspector")
+    window: Window
+    from_transport_options = (*redis.Channel.from_transport_options, "inspector", "window")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.QoS = WindowQoS  # kombu sets the virtual one where `ack_emulation` is off
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         queues = self._queue_cycle.consume(len(self.active_queues))
@@ -69,8 +88,7 @@ class VerifyingChannel(redis.Channel):  # type: ignore[misc]
             return
         keys = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
         wait = self.brpop_timeout if timeout is None else timeout
-        free = self.qos.can_consume_max_estimate() or MOST_AT_ONCE
-        count = min(free, MOST_AT_ONCE)
+        count = min(max(1, self.qos.can_consume_max_estimate()), MOST_AT_ONCE)
         self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
         command = ("BLMPOP", wait or 0, len(keys), *keys, "RIGHT", "COUNT", count)

@@ -93,7 +93,7 @@ class VerifyingConsumer(Consumer):  # type: ignore[misc]
 
     def run_claimed(self, claimed: Claimed) -> None:
         """Give a claimed job to the pool, when it has room."""
-        self.on_task_request(PoolRequest(claimed, self.pipeline.finished))
+        self.on_task_request(PoolRequest(claimed, self.pipeline.begun, self.pipeline.finished))
 
     def update_strategies(self) -> None:
         """Build none: Celery's strategies look at headers."""

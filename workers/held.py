@@ -1,19 +1,24 @@
-"""The jobs that this worker holds: what to renew, and who hears of an outcome."""
+"""The jobs that this worker holds: what to renew, what runs for how long, who settles it."""
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workers.types import Claimed
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A claimed job and when its time is over, by this process's monotonic clock."""
+    """A claimed job.
+
+    Attributes:
+        release: gives its place in the window back.
+        begun_at: when its run began, by this process's monotonic clock; `None` while it waits.
+    """
 
     claimed: Claimed
-    deadline: float
     release: Callable[[], None]
+    begun_at: float | None = None
 
 
 class HeldJobs:
@@ -28,25 +33,38 @@ class HeldJobs:
         with self._lock:
             self._held[held.claimed.job.claims.id] = held
 
+    def begin(self, claimed: Claimed, now: float) -> None:
+        """Say that this attempt's run begins."""
+        with self._lock:
+            held = self._of(claimed)
+            if held is not None:
+                self._held[claimed.job.claims.id] = replace(held, begun_at=now)
+
     def take(self, claimed: Claimed) -> Held | None:
         """Let go of this attempt, once: whoever gets it settles it."""
-        job_id = claimed.job.claims.id
         with self._lock:
-            held = self._held.get(job_id)
-            if held is None or held.claimed.attempt != claimed.attempt:
-                return None
-            return self._held.pop(job_id)
+            held = self._of(claimed)
+            return None if held is None else self._held.pop(claimed.job.claims.id)
 
     def attempts(self) -> list[tuple[str, int]]:
         """All held (job id, attempt)."""
         with self._lock:
             return [(job_id, held.claimed.attempt) for job_id, held in self._held.items()]
 
-    def overdue(self, now: float) -> list[Claimed]:
-        """Those whose time is over."""
+    def overdue(self, now: float, grace_s: float) -> list[Claimed]:
+        """Those that have run for longer than their hard limit and a grace."""
         with self._lock:
-            return [held.claimed for held in self._held.values() if held.deadline < now]
+            return [
+                held.claimed
+                for held in self._held.values()
+                if held.begun_at is not None
+                and now > held.begun_at + held.claimed.job.claims.time_limit + grace_s
+            ]
 
     def __len__(self) -> int:
         with self._lock:
             return len(self._held)
+
+    def _of(self, claimed: Claimed) -> Held | None:
+        held = self._held.get(claimed.job.claims.id)
+        return held if held is not None and held.claimed.attempt == claimed.attempt else None

@@ -28,6 +28,7 @@ from workers.settings import WorkerSettings
 from workers.settling import Sealer
 from workers.types import Delivered, Verified
 from workers.verify import verify
+from workers.window import Window
 
 MAX_NAME: Final = 64
 
@@ -86,14 +87,16 @@ def work(settings: WorkerSettings) -> int:
     hostname = socket.gethostname()
     name = f"{hostname[:48]}:{os.getpid()}"[:MAX_NAME]
     vault = VaultHttp(settings.vault, login)
+    window = Window(settings.concurrency)
     pipeline = Pipeline(
         WorkerLedger(client, name, settings.lease_s * 1000),
         Sealer(TransitSigner(vault, RESULT_KEY), name, clock_ms),
         lambda path: vault.call("DELETE", f"{SECRETS_MOUNT}/metadata/{path}"),
         lease_s=settings.lease_s,
+        window=window,
     )
     VerifyingConsumer.pipeline = pipeline
-    app = celery_app(settings, Gate(keyring, pipeline, settings).inspect)
+    app = celery_app(settings, Gate(keyring, pipeline, settings).inspect, window)
     try:
         return start_worker(app, settings, f"countersign@{hostname}", keyring.start)
     finally:

@@ -23,6 +23,7 @@ from workers.quarantine import quarantined
 from workers.resolve import own_secret_path
 from workers.settling import Finished, Sealer
 from workers.types import Claimed, Outcome, Verified
+from workers.window import Window
 from workers.work_queue import WorkQueue
 
 BATCH = 256
@@ -60,6 +61,7 @@ class Pipeline:
         delete_secret: Callable[[str], None],
         *,
         lease_s: float,
+        window: Window,
     ) -> None:
         """`delete_secret` deletes a Vault path of the secrets' mount, and may raise our errors."""
         self._ledger = ledger
@@ -68,6 +70,7 @@ class Pipeline:
         self._renew_every_s = lease_s / 3
         self._renew_at = 0.0
         self._to_pool: Callable[[Claimed], None] = _no_pool
+        self.window = window
         self.held = HeldJobs()
         self._claims = WorkQueue(
             "claims",
@@ -103,10 +106,16 @@ class Pipeline:
         """Take in a verified job (after step 1); from any thread."""
         self._claims.put(arrived)
 
+    def begun(self, claimed: Claimed) -> None:
+        """Take in that a run begins (before step 3); its hard limit counts from now."""
+        self.held.begin(claimed, time.monotonic())
+
     def finished(self, claimed: Claimed, outcome: Outcome) -> None:
         """Take in how a run ended (after step 4); the first word on an attempt counts."""
         held = self.held.take(claimed)
         if held is not None:
+            if held.begun_at is not None:
+                self.window.ran(time.monotonic() - held.begun_at)
             held.release()
             self._seals.put(Finished(claimed, outcome))
 
@@ -133,8 +142,7 @@ class Pipeline:
                 max_attempts=claim.max_attempts,
                 started_at=claim.at,
             )
-            limit = claimed.job.claims.time_limit + OVERDUE_S
-            self.held.add(Held(claimed, time.monotonic() + limit, arrived.release))
+            self.held.add(Held(claimed, arrived.release))
             self._to_pool(claimed)
 
     def _seal(self, batch: Sequence[Finished]) -> None:  # 5
@@ -159,7 +167,7 @@ class Pipeline:
     def _tend(self) -> None:
         """Renew leases when it is time, and fail runs that their pool cannot end."""
         now = time.monotonic()
-        for claimed in self.held.overdue(now):
+        for claimed in self.held.overdue(now, OVERDUE_S):
             self.finished(claimed, Outcome("failed", error="time_limit_exceeded"))
         if now < self._renew_at:
             return

@@ -16,8 +16,14 @@ class PoolRequest:
     Celery's own reads its limits and its task's name from headers; here the verified claims say.
     """
 
-    def __init__(self, claimed: Claimed, finished: Callable[[Claimed, Outcome], None]) -> None:
+    def __init__(
+        self,
+        claimed: Claimed,
+        begun: Callable[[Claimed], None],
+        finished: Callable[[Claimed, Outcome], None],
+    ) -> None:
         self._claimed = claimed
+        self._begun = begun
         self._finished = finished
         self.id = claimed.job.claims.id
         self.name = claimed.job.claims.task
@@ -28,7 +34,7 @@ class PoolRequest:
         return pool.apply_async(
             run_in_pool,
             args=(self._claimed,),
-            accept_callback=_ignore,
+            accept_callback=self.on_accepted,
             timeout_callback=self.on_timeout,
             callback=self.on_success,
             error_callback=self.on_failure,
@@ -36,6 +42,10 @@ class PoolRequest:
             timeout=claims.time_limit,
             correlation_id=self.id,
         )
+
+    def on_accepted(self, *_: Any, **__: Any) -> None:
+        """Hear that the run begins."""
+        self._begun(self._claimed)
 
     def on_success(self, returned: Any, **_: Any) -> None:
         """Take the outcome that `run_in_pool` gave, or the pool's word that it gave none."""
@@ -61,7 +71,3 @@ class PoolRequest:
     def _lost(self, how: str) -> None:
         _log.error("job %s of %s lost its process: %s", self.id, self.name, how)
         self._finished(self._claimed, Outcome("lost", error="worker_lost", delay_ms=100))
-
-
-def _ignore(*_: Any, **__: Any) -> None:
-    """A pool wants to tell when a run begins; the claim has told the ledger already."""

@@ -14,7 +14,6 @@ _POOLS: Final[tuple[Pool, ...]] = ("prefork", "threads")
 
 MAX_TASKS_PER_CHILD: Final = 1000
 MAX_MEMORY_PER_CHILD_KIB: Final = 512 * 1024
-PREFETCH_PER_SLOT: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
