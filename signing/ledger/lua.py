@@ -55,10 +55,11 @@ local function requeue(id, due, reason)
   redis.call('PUBLISH', 'cs:wake', due)
 end
 
--- A run that ended without an outcome: rerun, hold or fail, as the record says.
+-- A run that ended without an outcome: rerun, hold or fail, as the record says. What has expired
+-- while it ran is not held: nothing would ever take it out of there.
 local function lose(id, delay, retention, reason)
   local r = redis.call('HMGET', job_key(id), 'attempt', 'max_attempts', 'on_lost', 'expires')
-  if r[3] == 'hold' then
+  if r[3] == 'hold' and now < tonumber(r[4]) then
     redis.call('HSET', job_key(id), 'state', 'held', 'error', reason)
     redis.call('ZREM', 'cs:running', id)
     return 'held'
@@ -112,8 +113,9 @@ local id = ARGV[1]
 if redis.call('EXISTS', job_key(id)) == 1 then return redis.error_reply('ERR job id exists') end
 redis.call('SET', KEYS[1], '1', 'PX', a[1])
 if interval > 0 then
-  arrival = math.floor(arrival + interval)
-  redis.call('SET', 'cs:rate:' .. producer, arrival, 'PX', arrival - now + 1000)
+  arrival = arrival + interval
+  redis.call('SET', 'cs:rate:' .. producer, string.format('%.3f', arrival),
+    'PX', math.ceil(arrival - now) + 1000)
 end
 redis.call('HINCRBY', 'cs:open', producer, 1)
 local due = math.max(now, tonumber(a[4]))
@@ -156,14 +158,15 @@ return out
 )
 
 #: ARGV: queue, hints that lie in the broker's queue, age ms, limit. Gives how many became due.
-#: While the queue holds as many hints as jobs wait, none is lost and nothing is published twice.
+#: No more than are missing, the oldest first: what the queue still holds is not published twice.
 REPUBLISH: Final = Script(
     "republish",
     _PRELUDE
     + """
 local key = 'cs:published:' .. ARGV[1]
-if redis.call('ZCARD', key) <= tonumber(ARGV[2]) then return 0 end
-local ids = redis.call('ZRANGEBYSCORE', key, '-inf', now - tonumber(ARGV[3]), 'LIMIT', 0, ARGV[4])
+local most = math.min(redis.call('ZCARD', key) - tonumber(ARGV[2]), tonumber(ARGV[4]))
+if most <= 0 then return 0 end
+local ids = redis.call('ZRANGEBYSCORE', key, '-inf', now - tonumber(ARGV[3]), 'LIMIT', 0, most)
 for _, id in ipairs(ids) do
   redis.call('ZREM', key, id)
   if redis.call('HGET', job_key(id), 'state') == 'queued' then

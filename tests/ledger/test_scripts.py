@@ -1,0 +1,129 @@
+"""Single rules of the ledger's scripts, each asked of the real Redis."""
+
+import pytest
+
+from backends.errors import LedgerUnavailable
+from signing.ledger.record import Limits
+from tests.ledger.actors import Actors, pass_by
+from tests.ledger.jobs import HOUR_MS, QUEUE, acceptance, job_id
+from tests.ledger.quiet import QuietRedis
+
+pytestmark = pytest.mark.servers
+
+MONTH_MS = 30 * 24 * HOUR_MS
+
+
+@pytest.fixture
+def actors(ledger_redis: QuietRedis) -> Actors:
+    return Actors(ledger_redis)
+
+
+def accepted(actors: Actors, count: int = 1) -> list[str]:
+    """Accept jobs that are due at once."""
+    jobs = [acceptance(actors.now()) for _ in range(count)]
+    assert {actors.accept(job).outcome for job in jobs} == {"accepted"}
+    return [job.job_id for job in jobs]
+
+
+@pytest.mark.parametrize("per_second", [7, 300, 3000])
+def test_a_rate_holds_whatever_its_interval(actors: Actors, per_second: int) -> None:
+    limits = Limits(per_second=per_second, burst=20)
+    begun = actors.now()
+    jobs = [acceptance(begun, limits=limits) for _ in range(400)]
+    outcomes = [actors.accept(job).outcome for job in jobs]
+    seconds = (actors.now() + 1 - begun) / 1000
+    assert set(outcomes) <= {"accepted", "limited"}
+    assert outcomes.count("accepted") <= limits.burst + seconds * per_second
+
+
+def test_the_rate_of_many_at_once_is_kept_exactly(actors: Actors) -> None:
+    limits = Limits(per_second=3000, burst=100_000)
+    jobs = [acceptance(actors.now(), limits=limits) for _ in range(300)]
+    begun = actors.now()
+    assert {actors.accept(job).outcome for job in jobs} == {"accepted"}
+    arrival = actors.arrival("acme")
+    # Each job moves it by a third of a millisecond, from the first one's time or a later one.
+    assert arrival - begun >= 300 / 3 - 0.5
+
+
+def test_what_expired_while_it_ran_is_not_held_for_ever(actors: Actors) -> None:
+    now = actors.now()
+    job = acceptance(now, on_lost="hold", expires_at=now + 400)
+    actors.accept(job)
+    actors.take_due()
+    claim = actors.claim(job.job_id, lease_ms=1)
+    assert claim.status == "claimed"
+    pass_by(actors, job.expires_at)
+    assert actors.expire() == []
+    assert actors.reap() == {job.job_id: "expired"}
+
+
+def test_what_is_not_due_for_a_month_is_not_touched(actors: Actors) -> None:
+    now = actors.now()
+    job = acceptance(now, not_before=now + MONTH_MS, expires_at=now + 2 * MONTH_MS)
+    actors.accept(job)
+    before = actors.look([job.job_id], [QUEUE], ["acme"])
+    assert actors.take_due() == ()
+    assert actors.reap() == {}
+    assert actors.expire() == []
+    assert actors.republish(QUEUE, 0) == 0
+    after = actors.look([job.job_id], [QUEUE], ["acme"])
+    assert after.jobs == before.jobs
+    assert after.due == {job.job_id: now + MONTH_MS}
+    assert actors.claim(job.job_id).status == "early"
+
+
+def test_after_a_wiped_queue_everything_comes_again(actors: Actors) -> None:
+    jobs = accepted(actors, 20)
+    assert {hint.job_id for hint in actors.take_due()} == set(jobs)
+    assert actors.republish(QUEUE, in_queue=0) == 20
+    assert {hint.job_id for hint in actors.take_due()} == set(jobs)
+
+
+@pytest.mark.parametrize(("in_queue", "again"), [(20, 0), (25, 0), (19, 1), (13, 7)])
+def test_what_the_queue_still_holds_is_not_published_twice(
+    actors: Actors, in_queue: int, again: int
+) -> None:
+    jobs = accepted(actors, 20)
+    actors.take_due()
+    assert actors.republish(QUEUE, in_queue) == again
+    assert len(actors.take_due()) == again
+    held = actors.look(jobs, [QUEUE], ["acme"])
+    assert len(held.published[QUEUE]) == 20
+
+
+def test_what_was_published_just_now_is_not_missed_yet(actors: Actors) -> None:
+    accepted(actors)
+    actors.take_due()
+    assert actors.republish(QUEUE, in_queue=0, after_ms=60_000) == 0
+
+
+def test_an_id_is_not_accepted_twice(actors: Actors) -> None:
+    [job] = accepted(actors)
+    with pytest.raises(LedgerUnavailable):
+        actors.accept(acceptance(actors.now(), job_id=job, producer="other"))
+    held = actors.look([job], [QUEUE], ["acme", "other"])
+    assert held.jobs[job]["producer"] == "acme"
+    assert held.open == {"acme": 1}
+
+
+def test_a_hint_too_many_is_told(actors: Actors) -> None:
+    [job] = accepted(actors)
+    actors.take_due()
+    assert actors.claim(job).extra is False
+    assert actors.claim(job).extra is True
+    assert actors.claim(job_id()).status == "unknown"
+
+
+def test_an_attempt_that_could_not_begin_is_not_counted(actors: Actors) -> None:
+    now = actors.now()
+    job = acceptance(now, max_attempts=1)
+    actors.accept(job)
+    for attempt in (1, 2, 3):
+        actors.take_due()
+        claim = actors.claim(job.job_id)
+        assert (claim.status, claim.attempt, claim.max_attempts) == ("claimed", attempt, attempt)
+        assert actors.settle(job.job_id, attempt, "release") == "queued"
+    actors.take_due()
+    actors.claim(job.job_id)
+    assert actors.settle(job.job_id, 4, "retry") == "failed"
