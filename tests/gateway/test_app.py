@@ -16,6 +16,7 @@ from gateway.app import build_app, load_sources
 from gateway.settings import GatewaySettings, gateway_settings
 from signing.catalog import dump_catalog
 from signing.errors import CountersignError, SettingError
+from signing.ids import uuid7
 from tests.gateway.asgi import Answer, ask
 from tests.gateway.fakes import CATALOG, registration
 from tests.servers.servers import Servers
@@ -32,14 +33,20 @@ class Served:
     runner: asyncio.Runner
     authority: str
 
-    def send(self, method: str, path: str, body: bytes = b"", *, signed: bool = True) -> Answer:
-        return self.runner.run(self.sending(method, path, body, signed=signed))
+    def send(self, *parts: Any, **options: Any) -> Answer:
+        return self.runner.run(self.sending(*parts, **options))
 
     async def sending(
-        self, method: str, path: str, body: bytes = b"", *, signed: bool = True
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        *,
+        signed: bool = True,
+        fields: dict[str, str] | None = None,
     ) -> Answer:
         url = f"https://{self.authority}{path}"
-        fields = {"content-type": "application/json"} if body else {}
+        fields = ({"content-type": "application/json"} if body else {}) | (fields or {})
         if signed:
             fields = SIGNER.sign(
                 method=method,
@@ -101,6 +108,27 @@ def test_a_job_is_taken_in_shown_and_cancelled_while_somebody_waits(served: Serv
     assert cancelled.json == {"id": answer.json["id"], "status": "cancelled"}
     assert shown.json["status"] == "cancelled"
     assert code(served.send("DELETE", place)) == (409, "not_cancellable")
+
+
+def test_a_repeated_job_leaves_no_second_secret_in_vault(
+    served: Served, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def recorded(milliseconds: int, random: bytes) -> str:
+        made.append(uuid7(milliseconds, random))
+        return made[-1]
+
+    monkeypatch.setattr("gateway.pipeline.uuid7", recorded)
+    body = b'{"task": "payments.capture", "args": {"card": "4111 1111"}, "delay": 600}'
+    key = {"idempotency-key": secrets.token_hex(8)}
+    first, again = (served.send("POST", "/v1/jobs", body, fields=key) for _ in range(2))
+    assert (first.status, again.status, first.json) == (202, 202, again.json)
+    kept, orphan = (f"countersign-secrets/data/jobs/fast/payments.capture/{name}" for name in made)
+    worker = servers.vault("worker")
+    assert made[0] == first.json["id"]
+    assert worker.read(kept)["data"]["data"] == {"s0": "4111 1111"}
+    assert worker.read(orphan) is None
 
 
 def test_tasks_keys_and_health_are_told(served: Served) -> None:
