@@ -10,14 +10,7 @@ from tests.contract.fragile import Fragile
 from tests.contract.support import CAPTURE, get, refused
 from tests.servers.stack import Answer
 
-pytestmark = [
-    pytest.mark.servers,
-    pytest.mark.xfail(
-        reason="Redis replays the scripts' MULTI/EXEC as its user `default`, which may do nothing: "
-        "it loads no job (redis/redis#14541); deploy/redis/users.acl has to leave that user, "
-        "which stays off, its permissions"
-    ),
-]
+pytestmark = pytest.mark.servers
 
 COUNT = 60
 
