@@ -8,7 +8,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 
 from backends.errors import VaultDenied, VaultNotFound, VaultUnavailable
 from signing.errors import MalformedJSON
-from signing.strict_json import JsonValue, canonical, parse
+from signing.strict_json import JsonValue, canonical, parse_object
 from workers.context import JobContext, entered
 from workers.errors import ArgumentsInvalid, ResultInvalid, SecretUnusable
 from workers.job import JobDefinition
@@ -21,6 +21,9 @@ FIRST_DELAY_MS: Final = 1_000
 MAX_DELAY_MS: Final = 600_000
 
 _log = logging.getLogger(__name__)
+_OVER_TIME: Final = Outcome(
+    "failed", error="time_limit_exceeded", error_type=SoftTimeLimitExceeded.__name__
+)
 
 
 def run_claimed(
@@ -44,6 +47,8 @@ def run_claimed(
         return Outcome("release", error="vault_unavailable", delay_ms=delay)
     except (VaultDenied, VaultNotFound, SecretUnusable) as error:
         return Outcome("failed", error="secret_unavailable", error_type=error.code)
+    except SoftTimeLimitExceeded:
+        return _OVER_TIME
     definition = registry[claimed.job.claims.task]
     return run_ready(ready, definition, delay)  # 4
 
@@ -60,7 +65,7 @@ def run_ready(ready: Ready, definition: JobDefinition, delay_ms: int) -> Outcome
     except (ArgumentsInvalid, ResultInvalid) as error:
         return Outcome("failed", error=error.code)
     except SoftTimeLimitExceeded:
-        return Outcome("failed", error="time_limit_exceeded", error_type="SoftTimeLimitExceeded")
+        return _OVER_TIME
     except Exception as error:  # noqa: BLE001 - a task may raise anything; it becomes an outcome
         return _raised(error, claimed, definition, delay_ms)
 
@@ -69,10 +74,12 @@ def json_value(returned: object) -> JsonValue:
     """Give a task's return value as the JSON value that is sealed.
 
     Raises:
-        ResultInvalid: where it is none, or larger than 256 KiB.
+        ResultInvalid: where it is none, larger than 256 KiB, or nested deeper than a seal can hold.
     """
     try:
-        return parse(canonical(returned), max_bytes=MAX_RESULT_BYTES)  # type: ignore[arg-type]
+        # In an object, as it will be in its claims.
+        data = canonical({"result": returned})
+        return parse_object(data, max_bytes=MAX_RESULT_BYTES)["result"]
     except (TypeError, ValueError, RecursionError, MalformedJSON):
         raise ResultInvalid("the task's result is not JSON, or too large") from None
 
