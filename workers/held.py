@@ -22,34 +22,42 @@ class Held:
 
 
 class HeldJobs:
-    """Held jobs by id; safe across threads."""
+    """Held attempts; safe across threads.
+
+    Two attempts of one job may be held at once: a lease that ended while this worker was cut off
+    brings the job back, perhaps to the same worker.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: dict[str, Held] = {}
+        self._held: dict[tuple[str, int], Held] = {}
 
     def add(self, held: Held) -> None:
         """Hold one."""
         with self._lock:
-            self._held[held.claimed.job.claims.id] = held
+            self._held[_key(held.claimed)] = held
 
     def begin(self, claimed: Claimed, now: float) -> None:
         """Say that this attempt's run begins."""
         with self._lock:
-            held = self._of(claimed)
+            held = self._held.get(_key(claimed))
             if held is not None:
-                self._held[claimed.job.claims.id] = replace(held, begun_at=now)
+                self._held[_key(claimed)] = replace(held, begun_at=now)
 
     def take(self, claimed: Claimed) -> Held | None:
         """Let go of this attempt, once: whoever gets it settles it."""
         with self._lock:
-            held = self._of(claimed)
-            return None if held is None else self._held.pop(claimed.job.claims.id)
+            return self._held.pop(_key(claimed), None)
 
     def attempts(self) -> list[tuple[str, int]]:
         """All held (job id, attempt)."""
         with self._lock:
-            return [(job_id, held.claimed.attempt) for job_id, held in self._held.items()]
+            return list(self._held)
+
+    def all(self) -> list[Held]:
+        """All that are held."""
+        with self._lock:
+            return list(self._held.values())
 
     def overdue(self, now: float, grace_s: float) -> list[Claimed]:
         """Those that have run for longer than their hard limit and a grace."""
@@ -65,6 +73,6 @@ class HeldJobs:
         with self._lock:
             return len(self._held)
 
-    def _of(self, claimed: Claimed) -> Held | None:
-        held = self._held.get(claimed.job.claims.id)
-        return held if held is not None and held.claimed.attempt == claimed.attempt else None
+
+def _key(claimed: Claimed) -> tuple[str, int]:
+    return claimed.job.claims.id, claimed.attempt

@@ -35,6 +35,8 @@ GATHER_S = 0.01
 
 _log = logging.getLogger(__name__)
 _FINAL = frozenset({"succeeded", "failed", "expired", "cancelled"})
+_NOT_BEGUN = Outcome("release", error="worker_stopped")
+_LOST = Outcome("lost", error="worker_lost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Pipeline:
         self._renew_every_s = lease_s / 3
         self._renew_at = 0.0
         self._to_pool: Callable[[Claimed], None] = _no_pool
+        self._closing = False
         self.window = window
         self.held = HeldJobs()
         self._claims = WorkQueue(
@@ -96,10 +99,22 @@ class Pipeline:
         for queue in self._queues():
             queue.start()
 
+    def close(self) -> None:
+        """Claim nothing more; the ledger misses the hints that are let go, and gives them again."""
+        self._closing = True
+
     def stop(self) -> None:
-        """Settle what has finished; what cannot be settled comes back when its lease ends."""
+        """Settle what has finished, and give back what has not begun; the pool has ended by now.
+
+        What cannot be settled comes back when its lease ends.
+        """
+        self.close()
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        self._claims.stop(STOP_TIMEOUT_S)
+        for held in self.held.all():
+            self.finished(held.claimed, _LOST if held.begun_at is not None else _NOT_BEGUN)
         for queue in self._queues():
-            if not queue.stop(STOP_TIMEOUT_S):
+            if not queue.stop(max(0.0, deadline - time.monotonic())):
                 _log.warning("stopped with work left over; leases bring it back")
 
     def arrived(self, arrived: Arrived) -> None:
@@ -129,6 +144,10 @@ class Pipeline:
         return (self._claims, self._seals, self._settlements, self._deletions, self._quarantine)
 
     def _claim(self, batch: Sequence[Arrived]) -> None:  # 2
+        if self._closing:
+            for arrived in batch:
+                arrived.release()
+            return
         claims = self._ledger.claim([item.verified.job.claims.id for item in batch])
         for arrived, claim in zip(batch, claims, strict=True):
             if claim.status != "claimed":

@@ -1,7 +1,9 @@
 """A thread that takes whatever has gathered and handles it in one go, again until it succeeded."""
 
 import logging
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -46,7 +48,7 @@ class WorkQueue(Generic[T]):
         self._more_to_come = more_to_come
         self._items: deque[T] = deque()
         self._changed = threading.Condition()
-        self._stopping = False
+        self._stop_at = math.inf
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -62,10 +64,11 @@ class WorkQueue(Generic[T]):
     def stop(self, timeout_s: float) -> bool:
         """Handle what is left, for at most `timeout_s`; tell whether nothing is left."""
         with self._changed:
-            self._stopping = True
+            self._stop_at = time.monotonic() + timeout_s
             self._changed.notify()
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        if self._thread.ident is not None:  # else it was never started
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive() and not self._items
 
     def _run(self) -> None:
         backoff = FIRST_BACKOFF_S
@@ -82,20 +85,28 @@ class WorkQueue(Generic[T]):
                 _log.warning("%s waits: %s", self._name, error.message)
                 with self._changed:
                     self._items.extendleft(reversed(batch))
-                    if self._stopping:
+                    if time.monotonic() + backoff > self._stop_at:
                         return
-                    self._changed.wait_for(lambda: self._stopping, backoff)
+                    self._wait_to_retry(backoff)
                 backoff = min(backoff * 2, MAX_BACKOFF_S)
+
+    def _wait_to_retry(self, backoff: float) -> None:
+        """Wait; being told to stop ends it, once."""
+        told = self._is_stopping()
+        self._changed.wait_for(lambda: self._is_stopping() and not told, backoff)
 
     def _take(self) -> list[T] | None:
         """Wait for items, at most `idle_s`; `None` at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._items or self._stopping, self._idle_s)
-            if self._stopping and not self._items:
+            self._changed.wait_for(lambda: self._items or self._is_stopping(), self._idle_s)
+            if self._is_stopping() and not self._items:
                 return None
             if self._items and self._gather_s and self._more_to_come():
                 self._changed.wait_for(self._is_full, self._gather_s)
             return [self._items.popleft() for _ in range(min(self._most, len(self._items)))]
 
     def _is_full(self) -> bool:
-        return self._stopping or len(self._items) >= self._most
+        return self._is_stopping() or len(self._items) >= self._most
+
+    def _is_stopping(self) -> bool:
+        return self._stop_at < math.inf
