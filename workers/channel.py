@@ -8,6 +8,7 @@ What it overrides, of kombu 5.7 (kombu/transport/redis.py, kombu/transport/virtu
 A message that is popped and not claimed is not lost: the ledger misses it and it comes again.
 """
 
+import logging
 from collections.abc import Callable
 from queue import Empty
 from time import monotonic
@@ -22,6 +23,10 @@ from workers.window import Window
 
 SCHEME: Final = "countersign"
 MOST_AT_ONCE: Final = 64
+#: Seconds until a broker that refused is asked again.
+REFUSED_PAUSE_S: Final = 1.0
+
+_log = logging.getLogger(__name__)
 
 #: Verifies a delivered message, or refuses it (into the quarantine) and gives `None`.
 Inspector = Callable[[Delivered], Verified | None]
@@ -79,12 +84,13 @@ class VerifyingChannel(redis.Channel):  # type: ignore[misc]
     from_transport_options = (*redis.Channel.from_transport_options, "inspector", "window")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._refused_until = 0.0
         super().__init__(*args, **kwargs)
         self.QoS = WindowQoS  # kombu sets the virtual one where `ack_emulation` is off
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         queues = self._queue_cycle.consume(len(self.active_queues))
-        if not queues:
+        if not queues or monotonic() < self._refused_until:
             return
         keys = [self._q_for_pri(queue, step) for step in self.priority_steps for queue in queues]
         wait = self.brpop_timeout if timeout is None else timeout
@@ -101,6 +107,11 @@ class VerifyingChannel(redis.Channel):  # type: ignore[misc]
             except self.connection_errors:
                 self.client.connection.disconnect()
                 raise
+            except self.ResponseError as error:
+                # Redis is there and refuses: a queue's key is no list, or the user may not pop.
+                _log.warning("the broker gives no messages: %s", type(error).__name__)
+                self._refused_until = monotonic() + REFUSED_PAUSE_S
+                raise Empty from None
             if not reply:
                 raise Empty
             key, items = reply

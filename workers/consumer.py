@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import bootsteps
+from celery.concurrency.asynpool import _get_job_writer
 from celery.worker.consumer import Consumer
 from celery.worker.consumer.connection import Connection
 from celery.worker.consumer.consumer import Evloop
@@ -95,5 +96,31 @@ class VerifyingConsumer(Consumer):  # type: ignore[misc]
         """Give a claimed job to the pool, when it has room."""
         self.on_task_request(PoolRequest(claimed, self.pipeline.begun, self.pipeline.finished))
 
+    def on_close(self) -> None:
+        """Let nothing go where only the connection to the broker is lost.
+
+        Celery's own forgets what waits for the pool, since its broker gives it again. Claimed jobs
+        are this worker's, whatever becomes of that connection.
+        """
+        if self.controller.blueprint.state == bootsteps.RUN:
+            finish_writes(self.pool)
+        else:
+            self.pipeline.close()
+            super().on_close()
+
     def update_strategies(self) -> None:
         """Build none: Celery's strategies look at headers."""
+
+
+def finish_writes(pool: Any) -> None:
+    """Finish what a prefork pool is in the middle of writing to a child.
+
+    The event loop is made anew with the connection, and forgets that it was writing.
+    """
+    processes = getattr(pool, "_pool", None)
+    if processes is None:
+        return
+    for job in tuple(processes._cache.values()):
+        writer, child = _get_job_writer(job), job._write_to
+        if writer in processes._active_writers and child is not None and child._is_alive():
+            processes._flush_writer(child, writer)
