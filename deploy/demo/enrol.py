@@ -19,6 +19,8 @@ from gateway.client import Client
 from signing.algorithms import AlgorithmName
 from signing.http_signer import RequestSigner
 
+#: Servers of one's own that do not serve within this will not.
+RETRY_S = 8.0
 _ENCODING = serialization.Encoding.PEM
 
 
@@ -70,6 +72,7 @@ def enrol(part: Part, stage: Stage, planter: Planter) -> Registered:
         private_key=directory / f"{part.key_id}.pem",
         algorithm=part.algorithm,
         ca=stage.paths.certs.authority,
+        retry_for=RETRY_S,
     )
     partner = Partner(stage.base, signers[part.key_id], signers[part.old_key_id], stage.http)
     return Registered(part, summary, client, partner, stored_secret)

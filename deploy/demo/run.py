@@ -81,7 +81,9 @@ class Demonstration:
         self._report.act("Partners submit payments, webhooks and documents; and wrong requests")
         first, request = submit.submit_by_hand(JOBS[0], self._cast, self._planter)
         self._sent = [first]
-        self._sent += [submit.submit(job, self._cast, self._planter) for job in JOBS[1:]]
+        for job in JOBS[1:]:
+            self._stage.expect_running()
+            self._sent.append(submit.submit(job, self._cast, self._planter))
         again = submit.submit_again(self._cast, request)
         self._turned = submit.try_wrong_requests(self._cast, self._planter, request, first.job_id)
         ledger = attack.read_ledger(self._stage.ledger())
@@ -95,6 +97,7 @@ class Demonstration:
         self._report.check(entry.nothing_ran(ledger))
 
     def _look_into_redis(self) -> None:
+        self._stage.expect_running()
         self._report.act("What lies in Redis, and who may do what there")
         attack.wait_until(lambda: len(self._in_queues()) >= len(self._sent), QUEUED_S)
         self._messages = self._in_queues()
@@ -134,11 +137,11 @@ class Demonstration:
         self._report.act("The worker begins; results are checked against its seal")
         self._stage.start("worker")
         deadline = monotonic() + SETTLED_S
-        self._settled = [
-            settle.await_result(each, self._cast[each.job.sender.name], deadline - monotonic())
-            for each in self._sent
-            if each.job_id
-        ]
+        for each in self._sent:
+            if each.job_id:
+                partner = self._cast[each.job.sender.name]
+                self._settled.append(settle.await_result(each, partner, deadline - monotonic()))
+                self._stage.expect_running()
         check = self._report.check
         check(outcome.ended_as_meant(self._settled))
         check(outcome.results_verify(self._settled))

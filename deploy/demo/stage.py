@@ -1,6 +1,7 @@
 """The stack that the demonstration runs on: its own servers and processes, and ways into them."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from backends.vault_login import VaultLogin
 from deploy.errors import StackError
 from deploy.local.environment import VAULT_ROLES
 from deploy.local.paths import StackPaths, StackPorts
-from deploy.local.process import Child
+from deploy.local.process import Child, log_tail
 from deploy.local.roles import start_role
 from deploy.local.servers import LocalServers
 from deploy.local.stack import build_catalog
@@ -53,8 +54,8 @@ class Stage:
         self._progress.tell("ready", "catalog", f"queues {', '.join(queues)}")
         self._servers = LocalServers(self.paths, self.ports, queues)
         self._servers.prepare()
-        self._supervisor.start(Part("redis", self._servers.start_redis, server=True))
-        self._supervisor.start(Part("openbao", self._servers.start_vault, server=True))
+        self._begin("redis", self._servers.start_redis, server=True)
+        self._begin("openbao", self._servers.start_vault, server=True)
         return queues
 
     def start(self, role: str) -> None:
@@ -64,13 +65,7 @@ class Stage:
             StackError: where it does not start.
         """
         environment = self.environment(role)
-        begin = partial(start_role, role, environment, self.paths, self.ports)
-
-        def keep() -> Child:
-            self._children[role] = child = begin()
-            return child
-
-        self._supervisor.start(Part(role, keep))
+        self._begin(role, partial(start_role, role, environment, self.paths, self.ports))
 
     def close(self) -> None:
         """Close the clients and stop everything."""
@@ -84,6 +79,17 @@ class Stage:
     def environment(self, role: str) -> dict[str, str]:
         """A role's settings."""
         return self._servers.environment(role)
+
+    def expect_running(self) -> None:
+        """See that nothing has ended that was started.
+
+        Raises:
+            StackError: naming a part that has, with the end of its log.
+        """
+        for name, child in self._children.items():
+            if child.status is not None:
+                tail = log_tail(child.program.log)
+                raise StackError(f"{name} has ended; the end of its log:\n{tail}")
 
     def running(self, role: str) -> int | None:
         """The process id of a role; `None` where it has ended."""
@@ -106,6 +112,13 @@ class Stage:
             settings = vault_settings(Environment(self.environment(role)))
             self._vault[role] = VaultLogin(settings, time.monotonic).client()
         return self._vault[role]
+
+    def _begin(self, name: str, start: Callable[[], Child], *, server: bool = False) -> None:
+        def keep() -> Child:
+            self._children[name] = child = start()
+            return child
+
+        self._supervisor.start(Part(name, keep, server))
 
     def _client(self, role: str, setting: str) -> redis.Redis:
         if (role, setting) not in self._redis:

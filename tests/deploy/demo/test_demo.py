@@ -1,6 +1,7 @@
 """`countersign demo` as people run it: it shows, it can fail, and stopped it leaves nothing."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -137,13 +138,7 @@ MOMENTS = {
 def test_ctrl_c_leaves_nothing(state_directory: Path, moment: dict[str, Any]) -> None:
     state = state_directory / "demo"
     with running(state) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            event = json.loads(line)
-            if moment.items() <= event.items():
-                break
-        else:
-            pytest.fail("it ended before")
+        read_until(process, moment)
         assert processes_of(state)
         assert state.stat().st_mode & 0o777 == 0o700
         begun = time.monotonic()
@@ -153,6 +148,29 @@ def test_ctrl_c_leaves_nothing(state_directory: Path, moment: dict[str, Any]) ->
         assert time.monotonic() - begun < STOPS_WITHIN_S
     wait_until_gone(state)
     assert not state.exists()
+
+
+def test_a_server_that_ends_is_told(state_directory: Path) -> None:
+    state = state_directory / "demo"
+    with running(state) as process:
+        read_until(process, {"event": "act", "number": 2})
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        for pid in map(int, children.split()):
+            if Path(f"/proc/{pid}/fd/1").readlink().name == "redis.log":
+                os.kill(pid, signal.SIGKILL)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert errors.startswith("countersign: redis has ended")
+    wait_until_gone(state)
+    assert not state.exists()
+
+
+def read_until(process: subprocess.Popen[str], moment: dict[str, Any]) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if moment.items() <= json.loads(line).items():
+            return
+    pytest.fail("it ended before")
 
 
 def test_a_directory_that_is_there_is_left_alone(
