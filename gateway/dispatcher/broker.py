@@ -53,19 +53,8 @@ class RedisBroker:
     """kombu's Redis transport over TLS, many hints to a round trip. Implements `Broker`."""
 
     def __init__(self, settings: RedisSettings) -> None:
-        self._connection = Connection(
-            hostname=settings.host,
-            port=settings.port,
-            userid=settings.user,
-            password=settings.password,
-            virtual_host=str(settings.database),
-            transport=_TextTransport,
-            ssl=redis_ssl(settings),
-            transport_options={
-                "socket_timeout": SOCKET_TIMEOUT_S,
-                "socket_connect_timeout": SOCKET_TIMEOUT_S,
-            },
-        )
+        self._settings = settings
+        self._connection: Any = None
         self._producer: Any = None
 
     def publish(self, hints: Sequence[Hint]) -> None:
@@ -112,16 +101,35 @@ class RedisBroker:
 
     def _ready(self) -> Any:
         if self._producer is None:
+            self._connection = _connection(self._settings)
             self._producer = Producer(self._connection.channel(), auto_declare=False)
         return self._producer
 
     def _drop(self) -> None:
-        """Close what is open; the next use connects anew."""
-        self._producer = None
+        """Close what is open; the next use makes a new connection, for kombu's is not reused."""
+        connection, self._connection, self._producer = self._connection, None, None
+        if connection is None:
+            return
         try:
-            self._connection.close()
+            connection.close()
         except (KombuError, RedisError, OSError):
             return
+
+
+def _connection(settings: RedisSettings) -> Any:
+    return Connection(
+        hostname=settings.host,
+        port=settings.port,
+        userid=settings.user,
+        password=settings.password,
+        virtual_host=str(settings.database),
+        transport=_TextTransport,
+        ssl=redis_ssl(settings),
+        transport_options={
+            "socket_timeout": SOCKET_TIMEOUT_S,
+            "socket_connect_timeout": SOCKET_TIMEOUT_S,
+        },
+    )
 
 
 def _unavailable(error: Exception) -> BrokerUnavailable:

@@ -97,13 +97,19 @@ class RedisDispatcherLedger:
                 while self._wakes.get_message(timeout=0) is not None:
                     pass
         except (RedisError, OSError) as error:
-            self._wakes = None
+            self._forget_wakes()
             raise unavailable(error) from None
 
     def close(self) -> None:
         """Close both connections."""
+        self._forget_wakes()
         self._client.close()
         self._listener.close()
+
+    def _forget_wakes(self) -> None:
+        wakes, self._wakes = self._wakes, None
+        if wakes is not None:
+            wakes.close()
 
     def _run(self, script: Script, *args: Argument) -> Any:
         return run_scripts(self._client, [Call(script, (), args)])[0]

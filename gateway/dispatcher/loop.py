@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from backends.errors import BackendUnavailableError
 from gateway.dispatcher.broker import Broker
 from gateway.dispatcher.ledger import DispatcherLedger
+from signing.errors import CountersignError
 
 BATCH = 500
 TEND_EVERY_S = 1.0
@@ -33,7 +33,7 @@ class Dispatcher:
     _tend_at: float = 0.0
 
     def run(self) -> None:
-        """Go on until `stopping` is set; a server that is away is tried again, with backoff."""
+        """Go on until `stopping` is set; whatever a server does is tried again, with backoff."""
         backoff = 0.05
         while not self.stopping.is_set():
             try:
@@ -41,7 +41,7 @@ class Dispatcher:
                 backoff = 0.05
                 if not published:
                     self.ledger.wait_for_wake(self._wait())
-            except BackendUnavailableError as error:
+            except CountersignError as error:
                 _log.warning("waiting for %s: %s", error.code, error.message)
                 self.stopping.wait(backoff * random.uniform(0.5, 1.5))
                 backoff = min(backoff * 2, MAX_BACKOFF_S)
@@ -50,8 +50,9 @@ class Dispatcher:
         """Publish one batch of what is due, tend if it is time, and give the batch's size.
 
         Raises:
-            BackendUnavailableError: jobs that were taken and not published stay marked as
-                published, and the ledger gives them again once they are missed in the queue.
+            CountersignError: a server is away or answers wrongly; jobs that were taken and not
+                published stay marked as published, and the ledger gives them again once they
+                are missed in the queue.
         """
         if self.monotonic() >= self._tend_at:
             self._tend_at = self.monotonic() + TEND_EVERY_S

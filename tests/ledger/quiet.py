@@ -25,5 +25,11 @@ class QuietRedis(Servers):
         self.local.start_redis()
 
     def restore(self) -> None:
-        """Start Redis again where a test stopped or killed it."""
-        self.local.start_redis()
+        """Start Redis again where a test stopped or killed it, and wait until it has loaded."""
+        self.local.start_redis().wait_until(self._has_loaded, 30.0)
+
+    def _has_loaded(self) -> bool:
+        try:
+            return bool(self.redis("operator").ping())
+        except redis.RedisError:
+            return False

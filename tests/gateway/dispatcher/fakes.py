@@ -1,0 +1,103 @@
+"""A ledger and a broker that do as a test says."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from gateway.dispatcher.ledger import Reaped
+from signing.errors import CountersignError
+from signing.ledger.record import Hint
+
+
+def hint(number: int) -> Hint:
+    """Give a hint by a number."""
+    return Hint(f"id-{number}", "fast", "sample.task", 0, b"{}")
+
+
+@dataclass
+class FakeLedger:
+    """Gives `due` once; what was given and not published comes again when it is missed."""
+
+    due: deque[Hint] = field(default_factory=deque)
+    given: dict[str, Hint] = field(default_factory=dict)
+    reaped: tuple[Reaped, ...] = ()
+    errors: deque[CountersignError] = field(default_factory=deque)
+    waits: list[float] = field(default_factory=list)
+    delays: list[int] = field(default_factory=list)
+    expired: int = 0
+    next_due: float | None = None
+    woken: Callable[[], None] = lambda: None
+
+    def take_due(self, most: int) -> tuple[Hint, ...]:
+        if self.errors:
+            raise self.errors.popleft()
+        taken = tuple(self.due.popleft() for _ in range(min(most, len(self.due))))
+        self.given |= {item.job_id: item for item in taken}
+        return taken
+
+    def republish(self, queue: str, in_queue: int, after_ms: int, most: int) -> int:
+        missing = list(self.given.values())[in_queue:]
+        self.due.extend(missing)
+        for item in missing:
+            del self.given[item.job_id]
+        return len(missing)
+
+    def reap(self, most: int, delay_ms: int) -> tuple[Reaped, ...]:
+        self.delays.append(delay_ms)
+        return self.reaped
+
+    def expire(self, most: int) -> int:
+        self.expired += 1
+        return 0
+
+    def next_due_in(self) -> float | None:
+        return self.next_due
+
+    def wait_for_wake(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.woken()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class FakeBroker:
+    """Keeps what is published; raises what it is told to, in order."""
+
+    published: list[Hint] = field(default_factory=list)
+    errors: deque[CountersignError] = field(default_factory=deque)
+
+    def publish(self, hints: Sequence[Hint]) -> None:
+        if self.errors:
+            raise self.errors.popleft()
+        self.published.extend(hints)
+
+    def length(self, queue: str) -> int:
+        return len(self.published)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class Clock:
+    """A clock that a test sets."""
+
+    now: float = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class CountingEvent(threading.Event):
+    """Is never waited for; keeps what the loop wanted to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout or 0.0)
+        return self.is_set()

@@ -1,0 +1,212 @@
+"""The dispatcher's ledger and its loop on the real Redis."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from backends.environment import Environment
+from backends.errors import LedgerUnavailable
+from backends.redis_clients import Call, connect, run_scripts
+from backends.settings import redis_settings
+from gateway.dispatcher.broker import RedisBroker
+from gateway.dispatcher.ledger import RedisDispatcherLedger
+from gateway.dispatcher.loop import Dispatcher
+from signing.ledger.lua import ACCEPT
+from signing.ledger.record import Acceptance
+from tests.ledger.actors import Actors, pass_by
+from tests.ledger.jobs import HOUR_MS, QUEUE, acceptance
+from tests.ledger.quiet import QuietRedis
+
+pytestmark = pytest.mark.servers
+
+MONTH_MS = 30 * 24 * HOUR_MS
+
+
+@pytest.fixture
+def actors(ledger_redis: QuietRedis) -> Actors:
+    return Actors(ledger_redis)
+
+
+@pytest.fixture
+def ledger(ledger_redis: QuietRedis) -> Iterator[RedisDispatcherLedger]:
+    made = make_ledger(ledger_redis)
+    yield made
+    made.close()
+
+
+def make_ledger(servers: QuietRedis) -> RedisDispatcherLedger:
+    settings = redis_settings(
+        Environment(servers.environment("dispatcher")), "COUNTERSIGN_REDIS_LEDGER_URL"
+    )
+    return RedisDispatcherLedger(connect(settings), connect(settings))
+
+
+@pytest.fixture
+def dispatchers(ledger_redis: QuietRedis) -> Iterator[list[Dispatcher]]:
+    """Two of them, as two processes would be."""
+    settings = redis_settings(
+        Environment(ledger_redis.environment("dispatcher")), "COUNTERSIGN_REDIS_BROKER_URL"
+    )
+    made = [
+        Dispatcher(make_ledger(ledger_redis), RedisBroker(settings), (QUEUE,), 20, time.monotonic)
+        for _ in range(2)
+    ]
+    yield made
+    for dispatcher in made:
+        dispatcher.broker.close()
+        dispatcher.ledger.close()
+
+
+def running(dispatchers: list[Dispatcher], until: Callable[[], bool]) -> None:
+    """Let dispatchers run until a condition holds, at most for ten seconds."""
+    threads = [threading.Thread(target=each.run) for each in dispatchers]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 10
+    while not until() and time.monotonic() < deadline:
+        continue
+    for each in dispatchers:
+        each.stopping.set()
+    for thread in threads:
+        thread.join(10)
+    assert until()
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def accept(servers: QuietRedis, jobs: list[Acceptance]) -> None:
+    calls = [Call(ACCEPT, job.script_keys(), job.script_args()) for job in jobs]
+    assert {reply[0] for reply in run_scripts(servers.redis("gateway"), calls)} == {b"accepted"}
+
+
+def lists(servers: QuietRedis) -> int:
+    return servers.redis("operator", 1).llen(f"{QUEUE}\x06\x169")
+
+
+def test_two_dispatchers_publish_each_job_once(
+    dispatchers: list[Dispatcher], actors: Actors, ledger_redis: QuietRedis
+) -> None:
+    jobs = [acceptance(actors.now()) for _ in range(1500)]
+    accept(ledger_redis, jobs)
+    for dispatcher in dispatchers:
+        dispatcher.republish_after_ms = 60_000
+    running(dispatchers, lambda: lists(ledger_redis) == 1500)
+    held = actors.look([job.job_id for job in jobs], [QUEUE], ["acme"])
+    assert {fields["published"] for fields in held.jobs.values()} == {"1"}
+    assert held.due == {}
+
+
+def test_a_job_is_published_as_soon_as_it_is_accepted(
+    dispatchers: list[Dispatcher], actors: Actors, ledger_redis: QuietRedis
+) -> None:
+    begun = time.monotonic()
+    subscribed = ledger_redis.redis("operator").pubsub_numsub
+    done: list[float] = []
+
+    def submit_when_it_listens() -> bool:
+        if done:
+            return lists(ledger_redis) == 1
+        if dict(subscribed("cs:wake")).get(b"cs:wake", 0):
+            done.append(time.monotonic() - begun)
+            accept(ledger_redis, [acceptance(actors.now())])
+        return False
+
+    running(dispatchers[:1], submit_when_it_listens)
+
+
+def test_after_a_wiped_queue_everything_is_published_again_and_then_no_more(
+    dispatchers: list[Dispatcher], actors: Actors, ledger_redis: QuietRedis
+) -> None:
+    dispatcher = dispatchers[0]
+    jobs = [acceptance(actors.now()) for _ in range(30)]
+    accept(ledger_redis, jobs)
+    assert dispatcher.step() == 30
+    ledger_redis.redis("operator", 1).flushdb()
+    pass_by(actors, actors.now() + 20)
+    dispatcher.tend()
+    assert dispatcher.step() == 30
+    pass_by(actors, actors.now() + 20)
+    dispatcher.tend()
+    assert dispatcher.step() == 0
+    assert lists(ledger_redis) == 30
+
+
+def test_while_the_queue_holds_every_hint_nothing_is_published_twice(
+    dispatchers: list[Dispatcher], actors: Actors, ledger_redis: QuietRedis
+) -> None:
+    dispatcher = dispatchers[0]
+    accept(ledger_redis, [acceptance(actors.now()) for _ in range(30)])
+    dispatcher.step()
+    pass_by(actors, actors.now() + 20)
+    for _ in range(3):
+        dispatcher.tend()
+        assert dispatcher.step() == 0
+    assert lists(ledger_redis) == 30
+
+
+def test_a_job_of_next_month_waits_in_the_ledger_alone(
+    dispatchers: list[Dispatcher], actors: Actors, ledger_redis: QuietRedis
+) -> None:
+    now = actors.now()
+    far = acceptance(now, not_before=now + MONTH_MS, expires_at=now + 2 * MONTH_MS)
+    accept(ledger_redis, [far])
+    for dispatcher in dispatchers:
+        assert dispatcher.step() == 0
+        dispatcher.tend()
+    due_in = dispatchers[0].ledger.next_due_in()
+    assert due_in == pytest.approx(MONTH_MS / 1000, abs=10)
+    assert ledger_redis.redis("operator", 1).keys() == []
+    held = actors.look([far.job_id], [QUEUE], ["acme"])
+    assert (held.count(far.job_id, "published"), held.published[QUEUE]) == (0, {})
+
+
+def test_it_tells_when_the_next_job_is_due(ledger: RedisDispatcherLedger, actors: Actors) -> None:
+    assert ledger.next_due_in() is None
+    now = actors.now()
+    actors.accept(acceptance(now, not_before=now + 60_000))
+    assert 0 < (ledger.next_due_in() or 0) <= 60
+    actors.accept(acceptance(now))
+    assert ledger.next_due_in() == 0
+
+
+def test_it_reaps_and_expires(ledger: RedisDispatcherLedger, actors: Actors) -> None:
+    now = actors.now()
+    lost, late = acceptance(now), acceptance(now, expires_at=now + 1)
+    actors.accept(lost)
+    actors.accept(late)
+    actors.claim(lost.job_id, lease_ms=1)
+    pass_by(actors, actors.now() + 1)
+    assert [(item.job_id, item.state) for item in ledger.reap(10, 0)] == [(lost.job_id, "queued")]
+    assert ledger.expire(10) == 1
+
+
+def test_it_wakes_when_something_became_due(ledger: RedisDispatcherLedger, actors: Actors) -> None:
+    ledger.wait_for_wake(0)
+    actors.accept(acceptance(actors.now()))
+    actors.accept(acceptance(actors.now()))
+    begun = time.monotonic()
+    ledger.wait_for_wake(5)
+    assert time.monotonic() - begun < 4
+
+
+def test_a_redis_that_is_away_is_told_by_every_call_and_then_used_again(
+    ledger: RedisDispatcherLedger, ledger_redis: QuietRedis
+) -> None:
+    ledger.wait_for_wake(0)
+    ledger_redis.local.stop_redis(kill=True)
+    calls: list[Callable[[], object]] = [
+        lambda: ledger.take_due(1),
+        lambda: ledger.republish(QUEUE, 0, 0, 1),
+        lambda: ledger.reap(1, 0),
+        lambda: ledger.expire(1),
+        ledger.next_due_in,
+        lambda: ledger.wait_for_wake(0),
+    ]
+    for call in calls:
+        with pytest.raises(LedgerUnavailable):
+            call()
+    ledger_redis.restore()
+    assert ledger.take_due(1) == ()
+    assert ledger.next_due_in() is None
+    ledger.wait_for_wake(0)

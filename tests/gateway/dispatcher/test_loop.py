@@ -1,0 +1,116 @@
+"""The dispatcher's loop, with a ledger and a broker that fail when they are told to."""
+
+from collections import deque
+
+import pytest
+
+from backends.errors import BrokerUnavailable, LedgerUnavailable
+from gateway.dispatcher.ledger import Reaped
+from gateway.dispatcher.loop import BATCH, LONGEST_WAIT_S, MAX_BACKOFF_S, Dispatcher
+from signing.ledger.record import LedgerInvalid
+from tests.gateway.dispatcher.fakes import Clock, CountingEvent, FakeBroker, FakeLedger, hint
+
+
+def dispatcher(ledger: FakeLedger, broker: FakeBroker, clock: Clock) -> Dispatcher:
+    return Dispatcher(ledger, broker, ("fast",), 10_000, clock, CountingEvent())
+
+
+def test_it_publishes_what_is_due_in_order_and_in_batches() -> None:
+    ledger = FakeLedger(deque(hint(number) for number in range(BATCH + 3)))
+    broker = FakeBroker()
+    loop = dispatcher(ledger, broker, Clock())
+    assert [loop.step(), loop.step(), loop.step()] == [BATCH, 3, 0]
+    assert [item.job_id for item in broker.published] == [f"id-{n}" for n in range(BATCH + 3)]
+
+
+def test_what_could_not_be_published_comes_again() -> None:
+    ledger = FakeLedger(deque([hint(1), hint(2)]))
+    broker = FakeBroker(errors=deque([BrokerUnavailable("away")]))
+    clock = Clock()
+    loop = dispatcher(ledger, broker, clock)
+    with pytest.raises(BrokerUnavailable):
+        loop.step()
+    assert loop.step() == 0
+    clock.now += 1
+    assert loop.step() == 2
+    assert [item.job_id for item in broker.published] == ["id-1", "id-2"]
+    clock.now += 1
+    assert loop.step() == 0
+
+
+def test_it_tends_once_a_second() -> None:
+    ledger, clock = FakeLedger(), Clock()
+    loop = dispatcher(ledger, FakeBroker(), clock)
+    for _ in range(5):
+        loop.step()
+    assert ledger.expired == 1
+    clock.now += 1
+    loop.step()
+    assert ledger.expired == 2
+
+
+def test_lost_jobs_come_back_at_different_times(caplog: pytest.LogCaptureFixture) -> None:
+    ledger, clock = FakeLedger(reaped=(Reaped("id-7", "held"),)), Clock()
+    loop = dispatcher(ledger, FakeBroker(), clock)
+    for _ in range(20):
+        clock.now += 1
+        loop.step()
+    assert len(set(ledger.delays)) > 5
+    assert all(500 <= delay <= 1500 for delay in ledger.delays)
+    assert "a worker lost job id-7; it is held now" in caplog.messages
+
+
+def test_it_says_how_many_hints_were_missing(caplog: pytest.LogCaptureFixture) -> None:
+    ledger = FakeLedger(given={"id-1": hint(1)})
+    dispatcher(ledger, FakeBroker(), Clock()).tend()
+    assert caplog.messages == ["1 hints were missing in queue fast; published again"]
+
+
+@pytest.mark.parametrize(
+    ("due_in", "wait"), [(None, LONGEST_WAIT_S), (0.25, 0.25), (2_600_000.0, LONGEST_WAIT_S)]
+)
+def test_it_waits_for_the_next_job_and_never_for_long(due_in: float | None, wait: float) -> None:
+    ledger = FakeLedger(next_due=due_in)
+    loop = dispatcher(ledger, FakeBroker(), Clock())
+    ledger.woken = loop.stopping.set
+    loop.run()
+    assert ledger.waits == [wait]
+
+
+def test_a_server_that_is_away_is_tried_again_with_a_growing_pause(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    errors = [LedgerUnavailable("the ledger is away"), LedgerInvalid("an odd reply")] * 6
+    ledger = FakeLedger(deque([hint(1)]), errors=deque(errors))
+    broker = FakeBroker()
+    loop = dispatcher(ledger, broker, Clock())
+    ledger.woken = loop.stopping.set
+    loop.run()
+    assert isinstance(loop.stopping, CountingEvent)
+    waits = loop.stopping.waits
+    assert len(waits) == 12
+    for number, wait in enumerate(waits):
+        middle = min(0.05 * 2**number, MAX_BACKOFF_S)
+        assert 0.5 * middle <= wait <= 1.5 * middle
+    assert "waiting for ledger_unavailable: the ledger is away" in caplog.messages
+    assert broker.published == [hint(1)]
+
+
+def test_after_a_success_the_pause_is_short_again() -> None:
+    away = LedgerUnavailable("away")
+    ledger = FakeLedger(errors=deque([away, away, away]))
+    loop = dispatcher(ledger, FakeBroker(), Clock())
+    rounds = iter([lambda: ledger.errors.append(away), loop.stopping.set])
+    ledger.woken = lambda: next(rounds)()
+    loop.run()
+    assert isinstance(loop.stopping, CountingEvent)
+    assert len(loop.stopping.waits) == 4
+    assert loop.stopping.waits[3] <= 0.075
+
+
+def test_it_does_nothing_once_it_is_told_to_stop() -> None:
+    ledger = FakeLedger(deque([hint(1)]))
+    loop = dispatcher(ledger, FakeBroker(), Clock())
+    loop.stopping.set()
+    loop.run()
+    assert len(ledger.due) == 1
