@@ -1,5 +1,7 @@
 """What the scripts take and give, as frozen types: the record, an acceptance, a claim."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +14,7 @@ IDEMPOTENCY_TTL_MS = 86_400_000
 RETENTION_MS = 7 * 86_400_000
 
 AcceptOutcome = Literal["accepted", "existing", "replayed", "mismatch", "limited", "full"]
+ClaimStatus = Literal["claimed", "early", "unknown"] | State
 _ACCEPT_OUTCOMES: dict[bytes, AcceptOutcome] = {
     b"accepted": "accepted",
     b"existing": "existing",
@@ -21,6 +24,12 @@ _ACCEPT_OUTCOMES: dict[bytes, AcceptOutcome] = {
     b"full": "full",
 }
 _STATES: dict[bytes, State] = {state.encode(): state for state in STATES}
+_CLAIM_STATUSES: dict[bytes, ClaimStatus] = {
+    **_STATES,
+    b"claimed": "claimed",
+    b"early": "early",
+    b"unknown": "unknown",
+}
 
 
 class LedgerInvalid(CountersignError):
@@ -81,7 +90,11 @@ class Acceptance:
         return [keys.nonce(self.keyid, self.nonce), idempotency]
 
     def script_args(self) -> list[str | bytes | int]:
-        """ARGV of the script `accept`."""
+        """ARGV of the script `accept`.
+
+        Raises:
+            ValueError: where a field holds a line break; every one was checked to hold none.
+        """
         record: dict[str, str | int] = {
             "producer": self.producer,
             "task": self.task,
@@ -104,7 +117,10 @@ class Acceptance:
             self.limits.open_jobs,
         )
         lines = [*head, *(part for pair in record.items() for part in pair)]
-        return [self.job_id, self.seal, "".join(f"{line}\n" for line in lines)]
+        text = "".join(f"{line}\n" for line in lines)
+        if text.count("\n") != len(lines):
+            raise ValueError("a field of a job holds a line break")
+        return [self.job_id, self.seal, text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +154,7 @@ class Claim:
         max_attempts: how many there may be; attempts that could not begin are added to it.
     """
 
-    status: Literal["claimed", "early", "unknown"] | State
+    status: ClaimStatus
     attempt: int
     extra: bool
     at: int
@@ -173,9 +189,11 @@ def accepted_from(reply: object) -> Accepted:
     Raises:
         LedgerInvalid: where it is not one.
     """
-    if isinstance(reply, list) and len(reply) == 3 and reply[0] in _ACCEPT_OUTCOMES:
-        return Accepted(_ACCEPT_OUTCOMES[reply[0]], reply[1].decode("ascii"), int(reply[2]))
-    raise LedgerInvalid("the reply of accept")
+    match reply:
+        case [bytes(outcome), bytes(job_id), int(wait_ms)] if outcome in _ACCEPT_OUTCOMES:
+            with _reading("the reply of accept"):
+                return Accepted(_ACCEPT_OUTCOMES[outcome], job_id.decode("ascii"), wait_ms)
+    raise LedgerInvalid("the reply of accept is not of its form")
 
 
 def hints_from(reply: object) -> tuple[Hint, ...]:
@@ -185,17 +203,8 @@ def hints_from(reply: object) -> tuple[Hint, ...]:
         LedgerInvalid: where it is not one.
     """
     if not isinstance(reply, list) or len(reply) % 5:
-        raise LedgerInvalid("the reply of take_due")
-    return tuple(
-        Hint(
-            job_id=reply[i].decode("ascii"),
-            queue=reply[i + 1].decode("ascii"),
-            task=reply[i + 2].decode("ascii"),
-            priority=int(reply[i + 3]),
-            seal=reply[i + 4],
-        )
-        for i in range(0, len(reply), 5)
-    )
+        raise LedgerInvalid("the reply of take_due is not of its form")
+    return tuple(_hint(reply[i : i + 5]) for i in range(0, len(reply), 5))
 
 
 def claim_from(reply: object) -> Claim:
@@ -204,26 +213,12 @@ def claim_from(reply: object) -> Claim:
     Raises:
         LedgerInvalid: where it is not one.
     """
-    if not isinstance(reply, list) or len(reply) != 5:
-        raise LedgerInvalid("the reply of claim")
-    status: Literal["claimed", "early", "unknown"] | State
-    if reply[0] in _STATES:
-        status = _STATES[reply[0]]
-    elif reply[0] == b"claimed":
-        status = "claimed"
-    elif reply[0] == b"early":
-        status = "early"
-    elif reply[0] == b"unknown":
-        status = "unknown"
-    else:
-        raise LedgerInvalid("the reply of claim")
-    return Claim(
-        status=status,
-        attempt=int(reply[1]),
-        extra=reply[2] == 1,
-        at=int(reply[3]),
-        max_attempts=int(reply[4]),
-    )
+    match reply:
+        case [bytes(word), int(attempt), int(extra), int(at), int(max_attempts)]:
+            status = _CLAIM_STATUSES.get(word)
+            if status is not None:
+                return Claim(status, attempt, extra == 1, at, max_attempts)
+    raise LedgerInvalid("the reply of claim is not of its form")
 
 
 def state_from(reply: object) -> State | None:
@@ -236,7 +231,7 @@ def state_from(reply: object) -> State | None:
         return None
     if isinstance(reply, bytes) and reply in _STATES:
         return _STATES[reply]
-    raise LedgerInvalid("the reply of settle")
+    raise LedgerInvalid("the reply of settle is not of its form")
 
 
 def record_from(job_id: str, fields: dict[bytes, bytes]) -> Record | None:
@@ -247,7 +242,7 @@ def record_from(job_id: str, fields: dict[bytes, bytes]) -> Record | None:
     """
     if not fields:
         return None
-    try:
+    with _reading("a job's record"):
         return Record(
             job_id=job_id,
             state=_STATES[fields[b"state"]],
@@ -266,8 +261,28 @@ def record_from(job_id: str, fields: dict[bytes, bytes]) -> Record | None:
             worker=_optional_text(fields.get(b"worker")),
             error=_optional_text(fields.get(b"error")),
         )
+
+
+def _hint(parts: list[object]) -> Hint:
+    match parts:
+        case [bytes(job_id), bytes(queue), bytes(task), bytes(priority), bytes(seal)]:
+            with _reading("the reply of take_due"):
+                return Hint(
+                    job_id=job_id.decode("ascii"),
+                    queue=queue.decode("ascii"),
+                    task=task.decode("ascii"),
+                    priority=int(priority),
+                    seal=seal,
+                )
+    raise LedgerInvalid("the reply of take_due is not of its form")
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    try:
+        yield
     except (KeyError, ValueError):
-        raise LedgerInvalid("a job's record is not of its form") from None
+        raise LedgerInvalid(f"{what} is not of its form") from None
 
 
 def _optional_int(value: bytes | None) -> int | None:
