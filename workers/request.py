@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from celery.exceptions import TimeLimitExceeded
+
 from workers.child import run_in_pool
 from workers.types import Claimed, Outcome
 
@@ -55,17 +57,23 @@ class PoolRequest:
             self._lost("the pool gave no outcome")
 
     def on_failure(self, info: Any, **_: Any) -> None:
-        """Hear that the process died, or that the run could not even be begun."""
-        self._lost(type(getattr(info, "exception", info)).__name__)
+        """Hear that the run was ended at its hard limit, or that its process died."""
+        kind = getattr(info, "type", type(info))
+        if issubclass(kind, TimeLimitExceeded):
+            self._over_time()
+        else:
+            self._lost(kind.__name__)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """Hear of a limit: the soft one is the task's to handle, after the hard one it has ended.
 
-        The pool kills the process then; its death is reported too, and no longer counts.
+        The pool says so to `on_failure` as well, before or after; the first word counts.
         """
-        if soft:
-            return
-        _log.warning("job %s of %s ended at its hard limit, %s s", self.id, self.name, timeout)
+        if not soft:
+            self._over_time()
+
+    def _over_time(self) -> None:
+        _log.warning("job %s of %s ended at its hard limit", self.id, self.name)
         self._finished(self._claimed, Outcome("failed", error="time_limit_exceeded"))
 
     def _lost(self, how: str) -> None:

@@ -1,6 +1,5 @@
 """Malformed messages: what stopped stock Celery workers, and what else a parser stumbles over."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from tests.servers.tasks_for_tests import DIRECTORY
-
+#: The environment variable that names the directory.
+DIRECTORY = "TEST_MARKS"
 #: For `Stack.build_catalog` and COUNTERSIGN_TASKS.
 TASKS = "examples.tasks,tests.servers.tasks_for_tests"
 

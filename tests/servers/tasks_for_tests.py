@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 from typing import Any, Never
 
+from tests.servers.marks import DIRECTORY
 from workers import Secret, current_job, job
 
-DIRECTORY = "TEST_MARKS"
 _log = logging.getLogger(__name__)
 
 

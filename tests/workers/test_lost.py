@@ -1,0 +1,87 @@
+"""Processes that die: their jobs run again, are held, or have failed, as the task declares."""
+
+import os
+import signal
+
+from tests.servers.marks import wait_until
+from tests.workers.site import Site, name
+
+
+def test_a_killed_pool_process(site: Site) -> None:
+    worker = site.worker(concurrency="3")
+    names = {what: name(what) for what in ("rerun", "held", "once")}
+    rerun = site.submit("test.wait", name=names["rerun"])
+    held = site.submit("test.wait_held", name=names["held"])
+    once = site.submit("test.wait_once", name=names["once"])
+    pids = {site.marks.wait_for(each, "begun")[0].pid for each in names.values()}
+    assert len(pids) == 3
+    assert worker.pid not in pids
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+    assert [mark.attempt for mark in site.marks.wait_for(names["rerun"], "begun", 2)] == [1, 2]
+    site.marks.go(names["rerun"])
+    (status,) = site.settled(rerun)
+    assert (status["status"], status["attempts"]) == ("succeeded", 2)
+
+    assert site.wait_status(held, "held")["error"] == {"code": "worker_lost"}
+    assert len(site.marks.of(names["held"])) == 1
+
+    (failed,) = site.settled(once)
+    assert (failed["status"], failed["attempts"]) == ("failed", 1)
+    assert failed["error"] == {"code": "worker_lost"}
+    assert worker.status is None
+    assert "lost its process" in site.stack.log("worker")
+
+
+def test_a_killed_worker(site: Site) -> None:
+    site.worker("worker-1", lease_seconds="3", concurrency="1")
+    lost = name("lost")
+    job_id = site.submit("test.wait", name=lost)
+    site.marks.wait_for(lost, "begun")
+    site.stack.stop("worker-1", kill=True)
+    site.worker("worker-2", lease_seconds="3")
+    assert [mark.attempt for mark in site.marks.wait_for(lost, "begun", 2)] == [1, 2]
+    site.marks.go(lost)
+    (status,) = site.settled(job_id)
+    assert (status["status"], status["attempts"]) == ("succeeded", 2)
+    assert len(site.marks.of(lost, "ended")) == 1
+
+
+def test_a_paused_worker_does_not_settle_what_another_has_taken(site: Site) -> None:
+    paused = site.worker("worker-1", pool="threads", lease_seconds="3", concurrency="1")
+    both = name("both")
+    job_id = site.submit("test.wait", name=both)
+    site.marks.wait_for(both, "begun")
+    os.kill(paused.pid, signal.SIGSTOP)
+    site.worker("worker-2", pool="threads", lease_seconds="3")
+    site.marks.wait_for(both, "begun", 2)
+    site.marks.go(both)
+    (status,) = site.settled(job_id)
+    assert (status["status"], status["attempts"]) == ("succeeded", 2)
+    os.kill(paused.pid, signal.SIGCONT)
+    site.marks.wait_for(both, "ended", 2)
+    wait_until(lambda: "no longer held it" in site.stack.log("worker-1"))
+    assert site.status(job_id) == status
+
+
+def test_a_warm_shutdown_finishes_what_runs_and_gives_back_what_waits(site: Site) -> None:
+    worker = site.worker("worker-1", concurrency="1")
+    running, waiting = name("running"), name("waiting")
+    # Short runs first: while they are short, a worker takes more jobs than it has slots.
+    site.settled(*[site.submit("demo.noop") for _ in range(40)])
+    job_id = site.submit("test.wait", name=running)
+    site.marks.wait_for(running, "begun")
+    waits = [site.submit("test.mark", name=waiting) for _ in range(5)]
+    wait_until(lambda: site.queued() == 0)
+    worker.terminate()
+    wait_until(lambda: "Warm shutdown" in site.stack.log("worker-1"))
+    site.marks.go(running)
+    wait_until(lambda: worker.status is not None)
+    assert worker.status == 0
+    (status,) = site.settled(job_id)
+    assert (status["status"], status["attempts"]) == ("succeeded", 1)
+    site.worker("worker-2")
+    statuses = site.settled(*waits, seconds=20)
+    assert {item["status"] for item in statuses} == {"succeeded"}
+    assert len(site.marks.of(waiting)) == 5
