@@ -36,7 +36,8 @@ class Environment:
             SettingError: where it is none.
         """
         text = self.text(name, str(default))
-        if text.isascii() and text.isdigit() and least <= int(text) <= most:
+        # Longer texts are no numbers here, and int() would refuse the longest in its own way.
+        if text.isascii() and text.isdigit() and len(text) <= 18 and least <= int(text) <= most:
             return int(text)
         raise SettingError(f"{name} is not a whole number from {least} to {most}: correct it")
 
@@ -69,9 +70,12 @@ class Environment:
         """Take the stripped content of the file that a setting names.
 
         Raises:
-            SettingError: where the file cannot be read or is empty.
+            SettingError: where the file cannot be read, is no text or is empty.
         """
-        content = self.file(name).read_text(encoding="utf-8").strip()
+        try:
+            content = self.file(name).read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError:
+            raise SettingError(f"{name} names a file that is not UTF-8 text: correct it") from None
         if not content:
             raise SettingError(f"{name} names an empty file: write the secret into it")
         return content

@@ -37,7 +37,7 @@ def load_keyring(login: VaultLogin) -> Keyring:
         raise VaultDenied("Vault refuses to tell the keyring: check this role's policy") from None
     except (VaultError, requests.RequestException) as error:
         raise VaultUnavailable(f"Vault does not serve: {type(error).__name__}") from None
-    except (KeyError, TypeError, ValueError, TimeInvalid):
+    except (AttributeError, KeyError, TypeError, ValueError, TimeInvalid):
         raise VaultUnavailable("Vault's keyring is not of its form") from None
     return Keyring(listed)
 
@@ -54,12 +54,19 @@ def _document(client: Any) -> dict[str, Any]:
 
 def _versions(client: Any, name: str, role: Role, document: dict[str, Any]) -> list[SealKey]:
     keys = client.secrets.transit.read_key(name=name)["data"]["keys"]
-    revoked = frozenset(document.get("revoked", ()))
-    windows = document.get("windows", {})
+    revoked, windows = _revoked(document), document.get("windows", {})
     return [
         _seal_key(f"{name}:{version}", role, described["public_key"], revoked, windows)
         for version, described in keys.items()
     ]
+
+
+def _revoked(document: dict[str, Any]) -> frozenset[str]:
+    listed = document.get("revoked", [])
+    # A text would do for a set of its letters, and revoke nothing.
+    if not isinstance(listed, list) or not all(isinstance(kid, str) for kid in listed):
+        raise TypeError("revoked is not a list of key ids")
+    return frozenset(listed)
 
 
 def _seal_key(

@@ -7,6 +7,7 @@ frames (file, line, function) alone.
 import json
 import logging
 import sys
+import threading
 import traceback
 from types import TracebackType
 from typing import Final, TypeAlias
@@ -31,7 +32,7 @@ class SafeFormatter(logging.Formatter):
             "time": to_rfc3339(int(record.created * 1000)),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -59,6 +60,31 @@ def configure_logging(level: int = LEVEL) -> None:
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    # Python's own ways to report an error print its message, or a record's arguments.
+    logging.raiseExceptions = False
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, frames: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        logging.getLogger().critical("interrupted")
+    else:
+        logging.getLogger().critical("uncaught", exc_info=(kind, error, frames))
+
+
+def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None:
+        _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (KeyError, TypeError, ValueError):
+        return "a message and arguments that do not fit together"
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from backends.environment import Environment
 from signing.errors import SettingError
@@ -80,17 +80,15 @@ def redis_settings(env: Environment, name: str) -> RedisSettings:
     Raises:
         SettingError: for a plain connection, a password in the URL, or another form.
     """
-    url = urlsplit(env.text(name))
+    url = _split(name, env.text(name))
     if url.scheme != "rediss":
         raise SettingError(f"{name} is not a TLS connection: use rediss://user@host:port/database")
     if url.password:
         raise SettingError(f"{name} holds a password: put it into COUNTERSIGN_REDIS_PASSWORD_FILE")
     database = url.path.lstrip("/") or "0"
-    try:
-        port = url.port or 6379
-    except ValueError:
-        port = 0
-    if not url.hostname or not url.username or not port or not database.isdigit():
+    port = 6379 if url.port is None else url.port
+    is_number = database.isascii() and database.isdigit() and len(database) < 6
+    if not url.hostname or not url.username or not port or not is_number:
         raise SettingError(f"{name} is not of the form rediss://user@host:port/database")
     return RedisSettings(
         host=url.hostname,
@@ -102,6 +100,15 @@ def redis_settings(env: Environment, name: str) -> RedisSettings:
     )
 
 
+def _split(name: str, text: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+        url.port  # noqa: B018 - read here, where a port that is none is refused
+    except ValueError:
+        raise SettingError(f"{name} is not a URL: correct it") from None
+    return url
+
+
 def vault_settings(env: Environment) -> VaultSettings:
     """Read where Vault is and how to log in.
 
@@ -109,7 +116,8 @@ def vault_settings(env: Environment) -> VaultSettings:
         SettingError: for a plain connection or a missing credential.
     """
     address = env.text("COUNTERSIGN_VAULT_ADDR").rstrip("/")
-    if not address.startswith("https://"):
+    url = _split("COUNTERSIGN_VAULT_ADDR", address)
+    if url.scheme != "https" or not url.hostname:
         raise SettingError("COUNTERSIGN_VAULT_ADDR is not a TLS address: use https://host:port")
     auth = env.choice("COUNTERSIGN_VAULT_AUTH", _AUTHS, "approle")
     if auth == "approle":

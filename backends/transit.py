@@ -1,6 +1,7 @@
 """Vault Transit as a signer: what a batch call says and what it answers (sign endpoint, v1)."""
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -9,6 +10,8 @@ from backends.errors import VaultUnavailable
 
 JOB_KEY: Final = "countersign-job"
 RESULT_KEY: Final = "countersign-result"
+
+_SIGNATURE: Final = re.compile(r"vault:v([0-9]+):([^:]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,12 @@ def signed_from(key: str, answer: Mapping[str, Any], count: int) -> list[Signed]
     return [_signed(key, item) for item in results]
 
 
-def _signed(key: str, item: Mapping[str, Any]) -> Signed:
-    parts = str(item.get("signature", "")).split(":")
-    if len(parts) != 3 or parts[0] != "vault" or not parts[1].startswith("v"):
+def _signed(key: str, item: object) -> Signed:
+    text = item.get("signature") if isinstance(item, Mapping) else None
+    match = _SIGNATURE.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
         raise VaultUnavailable("Transit refused to sign a message")
-    return Signed(keyid=f"{key}:{parts[1][1:]}", sig=base64.b64decode(parts[2]))
+    try:
+        return Signed(keyid=f"{key}:{match[1]}", sig=base64.b64decode(match[2], validate=True))
+    except ValueError:
+        raise VaultUnavailable("Transit's signature is not of its form") from None

@@ -77,7 +77,12 @@ def answer_data(status: int, answer: bytes) -> Any:
         raise VaultNotFound("Vault holds nothing there")
     if status >= 400:
         raise VaultUnavailable(f"Vault does not serve: status {status}")
-    return json.loads(answer).get("data") if answer else None
+    if not answer:
+        return None
+    try:
+        return json.loads(answer).get("data")
+    except (AttributeError, ValueError):
+        raise VaultUnavailable("Vault's answer is not of its form") from None
 
 
 class TransitSigner:

@@ -1,0 +1,99 @@
+"""A value that is loaded anew: the old one serves while loading fails, but not for ever."""
+
+import threading
+import time
+from collections import deque
+from typing import Any
+
+import pytest
+
+from backends import refreshed
+from backends.errors import VaultDenied, VaultUnavailable
+from backends.refreshed import MAX_AGE_S, REFRESH_S, Refreshed
+from signing.errors import CountersignError
+
+
+class Source:
+    """Loads what a test has put in, or raises it."""
+
+    def __init__(self, *values: Any) -> None:
+        self.values = deque(values)
+        self.now = 50.0
+        self.heard: list[tuple[str, CountersignError]] = []
+
+    def load(self) -> str:
+        value = self.values.popleft() if len(self.values) > 1 else self.values[0]
+        if isinstance(value, Exception):
+            raise value
+        self.now += 0.5  # loading takes its time
+        return str(value)
+
+    def refreshed(self) -> Refreshed[str]:
+        return Refreshed(
+            "the keyring",
+            self.load,
+            monotonic=lambda: self.now,
+            on_error=lambda name, error: self.heard.append((name, error)),
+        )
+
+
+def test_it_gives_what_was_loaded_last() -> None:
+    source = Source("one", "two")
+    value = source.refreshed()
+    assert value.current() == "one"
+    value.refresh()
+    assert value.current() == "two"
+    assert source.heard == []
+
+
+def test_what_cannot_be_loaded_at_first_is_told_at_once() -> None:
+    with pytest.raises(VaultDenied):
+        Source(VaultDenied("no")).refreshed()
+
+
+def test_where_loading_fails_the_old_value_stays_and_the_error_is_told() -> None:
+    away = VaultUnavailable("away")
+    source = Source("one", away, "two")
+    value = source.refreshed()
+    value.refresh()
+    assert value.current() == "one"
+    assert source.heard == [("the keyring", away)]
+    value.refresh()
+    assert value.current() == "two"
+
+
+def test_what_is_too_old_is_not_given() -> None:
+    source = Source("one", VaultUnavailable("away"), "two")
+    value = source.refreshed()
+    # Its age counts from before it was asked for.
+    source.now = 50.0 + MAX_AGE_S
+    assert value.current() == "one"
+    source.now += 0.01
+    value.refresh()
+    with pytest.raises(VaultUnavailable) as caught:
+        value.current()
+    assert caught.value.message == "what is known of the keyring is too old"
+    value.refresh()
+    assert value.current() == "two"
+
+
+def test_a_revocation_is_heard_within_ten_seconds_even_if_one_refresh_fails() -> None:
+    assert 2 * REFRESH_S < 10
+
+
+def test_it_refreshes_in_a_thread_of_its_own_until_it_is_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(refreshed, "REFRESH_S", 0.001)
+    source = Source("one", VaultUnavailable("away"), "two", "three")
+    value = source.refreshed()
+    value.start()
+    [thread] = [each for each in threading.enumerate() if each.name == "refresh-the keyring"]
+    deadline = time.monotonic() + 10
+    while value.current() != "three" and time.monotonic() < deadline:
+        continue
+    value.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert value.current() == "three"
+    assert len(source.heard) == 1
