@@ -4,16 +4,19 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from backends.errors import LedgerUnavailable, VaultDenied, VaultUnavailable
 from backends.keyring_source import load_keyring
 from backends.redis_clients import check_server, connect
 from backends.refreshed import Refreshed
 from backends.transit import RESULT_KEY
 from backends.vault_http import TransitSigner, VaultHttp
 from backends.vault_login import VaultLogin
-from signing.errors import CountersignError, SealInvalid
+from signing.errors import CountersignError, SealInvalid, SettingError
 from signing.keyring import Keyring
 from workers.catalog import check_serves, load_tasks
 from workers.celery_app import celery_app, start_worker
@@ -31,6 +34,15 @@ from workers.verify import verify
 from workers.window import Window
 
 MAX_NAME: Final = 64
+
+_MENDS: Final[Mapping[type[CountersignError], str]] = {
+    LedgerUnavailable: (
+        "start it, or correct COUNTERSIGN_REDIS_LEDGER_URL, COUNTERSIGN_TLS_CA, "
+        "COUNTERSIGN_TLS_CERT and COUNTERSIGN_TLS_KEY"
+    ),
+    VaultUnavailable: "start it, or correct COUNTERSIGN_VAULT_ADDR and COUNTERSIGN_TLS_CA",
+    VaultDenied: "correct COUNTERSIGN_VAULT_AUTH and the credentials that go with it",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -75,14 +87,15 @@ def work(settings: WorkerSettings) -> int:
     registry = load_tasks(settings.tasks, app_dir=settings.app_dir)
     check_serves(settings.catalog, registry, settings.queues)
     client = connect(settings.ledger)
-    check_server(client, settings.ledger)
     login = VaultLogin(settings.vault, time.monotonic)
-    keyring = Refreshed(
-        "the keyring",
-        lambda: load_keyring(login),
-        monotonic=time.monotonic,
-        on_error=_not_refreshed,
-    )
+    with _starting():
+        check_server(client, settings.ledger)
+        keyring = Refreshed(
+            "the keyring",
+            lambda: load_keyring(login),
+            monotonic=time.monotonic,
+            on_error=_not_refreshed,
+        )
     install(Runtime(registry, VaultSecretReader(lambda: _vault_of_child(settings))))
     hostname = socket.gethostname()
     name = f"{hostname[:48]}:{os.getpid()}"[:MAX_NAME]
@@ -102,6 +115,15 @@ def work(settings: WorkerSettings) -> int:
     finally:
         pipeline.stop()
         keyring.stop()
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """Say of a server that does not let this worker in which settings lead there."""
+    try:
+        yield
+    except (LedgerUnavailable, VaultUnavailable, VaultDenied) as error:
+        raise SettingError(f"{error.message}; {_MENDS[type(error)]}") from None
 
 
 def _vault_of_child(settings: WorkerSettings) -> VaultHttp:
