@@ -44,11 +44,17 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A message that was not acted on, and why."""
+    """A message that was not acted on, and why.
+
+    Attributes:
+        digest, size: of the whole message.
+        raw: its beginning, at most `QUARANTINED_BYTES`: many may have to wait for the ledger.
+    """
 
     queue: str
     reason: str
     digest: str
+    size: int
     raw: bytes = field(repr=False)
 
 
@@ -98,9 +104,9 @@ class WorkerLedger:
                             "queue": item.queue,
                             "reason": item.reason,
                             "digest": item.digest,
-                            "size": len(item.raw),
+                            "size": item.size,
                             "worker": self._worker,
-                            "raw": item.raw[:QUARANTINED_BYTES],
+                            "raw": item.raw,
                         },
                         maxlen=QUARANTINE_LENGTH,
                         approximate=True,
