@@ -159,7 +159,7 @@ def test_a_crowd_runs_every_job_to_success_once(actors: Actors) -> None:
     for job in jobs:
         actors.accept(job)
     ids = [job.job_id for job in jobs]
-    crowd = Crowd(actors, ids, until=actors.now() + 20_000)
+    crowd = Crowd(actors, ids, until=actors.now() + 60_000)
     at_once([crowd.work, crowd.work, crowd.work, crowd.dispatch, crowd.dispatch])
     held = actors.look(ids, [QUEUE], ["acme"])
     assert {held.state(job) for job in ids} == {"succeeded"}

@@ -13,7 +13,7 @@ from tests.ledger.quiet import QuietRedis
 pytestmark = pytest.mark.servers
 
 WALKS: Final = settings(
-    max_examples=50,
+    max_examples=40,
     stateful_step_count=40,
     deadline=None,
     database=None,
