@@ -116,7 +116,7 @@ class Endpoints:
         return await read_request(
             request,
             authority=self.authority,
-            now=self.clock(),
+            clock=self.clock,
             max_bytes=self.ingress.max_bytes,
         )
 

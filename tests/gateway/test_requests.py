@@ -1,11 +1,13 @@
 """Reading a request: raw path, configured authority, bounded body."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from starlette.requests import Request
 
+from gateway import requests
 from gateway.errors import Refused
 from gateway.requests import read_request
 from gateway.types import RawRequest
@@ -24,7 +26,7 @@ def read(
         {**scope_of(SENT, "192.0.2.7"), **scope}, receiver(chunks, disconnects=disconnects)
     )
     return asyncio.run(
-        read_request(request, authority="gateway.example", now=17, max_bytes=max_bytes)
+        read_request(request, authority="gateway.example", clock=lambda: 17, max_bytes=max_bytes)
     )
 
 
@@ -72,3 +74,55 @@ def test_what_is_not_ascii_is_malformed() -> None:
 
 def test_a_body_that_breaks_off_is_malformed() -> None:
     assert refusal(b"12", disconnects=True) == "malformed_request"
+
+
+def trickled(pauses: list[Callable[[], None]]) -> Request:
+    """A request whose body comes one byte at a time, with something that happens before each."""
+    chunks = receiver([b"x"] * len(pauses))
+    waiting = iter(pauses)
+
+    async def receive() -> Any:
+        next(waiting, lambda: None)()
+        await asyncio.sleep(0)
+        return await chunks()
+
+    return Request(scope_of(SENT), receive)
+
+
+def test_a_request_is_received_when_its_body_has_ended() -> None:
+    now = [1_000]
+
+    def pass_by() -> None:
+        now[0] += 100
+
+    raw = asyncio.run(
+        read_request(
+            trickled([pass_by] * 4), authority="a.example", clock=lambda: now[0], max_bytes=10
+        )
+    )
+    assert (raw.http.body, raw.received_at) == (b"xxxx", 1_400)
+
+
+def test_a_body_that_does_not_end_in_time_is_malformed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "BODY_DEADLINE_S", 0.05)
+    sends = 0
+
+    async def receive() -> Any:
+        nonlocal sends
+        sends += 1
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"", "more_body": True}
+
+    async def run() -> None:
+        request = Request(scope_of(SENT), receive)
+        await asyncio.wait_for(
+            read_request(request, authority="a.example", clock=lambda: 17, max_bytes=10), 5
+        )
+
+    with pytest.raises(Refused) as refused:
+        asyncio.run(run())
+    assert (refused.value.code, refused.value.message) == (
+        "malformed_request",
+        "the body did not arrive in time",
+    )
+    assert sends > 1
