@@ -88,11 +88,11 @@ ACCEPT: Final = Script(
     + """
 local a = {}
 for line in string.gmatch(ARGV[3], '([^\\n]*)\\n') do a[#a + 1] = line end
-if redis.call('EXISTS', KEYS[1]) == 1 then return {'replayed', '', 0} end
+-- Whatever comes of the request: one that was refused may not be sent again by who recorded it.
+if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', a[1]) then return {'replayed', '', 0} end
 if KEYS[2] ~= '' then
   local first = redis.call('GET', KEYS[2])
   if first then
-    redis.call('SET', KEYS[1], '1', 'PX', a[1])
     local bar = string.find(first, '|', 1, true)
     if string.sub(first, bar + 1) ~= a[2] then return {'mismatch', '', 0} end
     return {'existing', string.sub(first, 1, bar - 1), 0}
@@ -111,7 +111,6 @@ if allowed > 0 and tonumber(redis.call('HGET', 'cs:open', producer) or 0) >= all
 end
 local id = ARGV[1]
 if redis.call('EXISTS', job_key(id)) == 1 then return redis.error_reply('ERR job id exists') end
-redis.call('SET', KEYS[1], '1', 'PX', a[1])
 if interval > 0 then
   arrival = arrival + interval
   redis.call('SET', 'cs:rate:' .. producer, string.format('%.3f', arrival),

@@ -38,8 +38,7 @@ class ProducersModel:
 
     def note(self, job: Acceptance, reply: Accepted, accepted_at: int) -> None:
         """Take an answer into account."""
-        if reply.outcome in ("accepted", "existing", "mismatch"):
-            self._nonces.add(job.nonce)
+        self._nonces.add(job.nonce)
         if reply.outcome != "accepted":
             return
         if job.idempotency_key:

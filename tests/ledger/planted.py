@@ -63,7 +63,7 @@ BUGS: Final[Mapping[str, Planted]] = {
     "a settled job's secret is forgotten": Planted("if r[3] == '1' then", "if false then"),
     "a settled job's seal stays": Planted("redis.call('UNLINK', 'cs:seal:' .. id)", ""),
     "a nonce is not kept": Planted(
-        "redis.call('SET', KEYS[1], '1', 'PX', a[1])\nif interval", "if interval", "accept"
+        "if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', a[1]) then", "if false then", "accept"
     ),
     "an idempotency key is not kept": Planted(
         "if KEYS[2] ~= '' then\n  redis", "if false then redis", "accept"

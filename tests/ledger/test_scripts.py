@@ -1,5 +1,7 @@
 """Single rules of the ledger's scripts, each asked of the real Redis."""
 
+from dataclasses import replace
+
 import pytest
 
 from backends.errors import LedgerUnavailable
@@ -96,6 +98,21 @@ def test_what_was_published_just_now_is_not_missed_yet(actors: Actors) -> None:
     accepted(actors)
     actors.take_due()
     assert actors.republish(QUEUE, in_queue=0, after_ms=60_000) == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "limits"),
+    [("limited", Limits(per_second=0.001)), ("full", Limits(open_jobs=1))],
+)
+def test_a_nonce_is_used_up_by_a_request_that_is_refused(
+    actors: Actors, outcome: str, limits: Limits
+) -> None:
+    """Else whoever recorded it may send it once the producer has room again."""
+    now = actors.now()
+    assert actors.accept(acceptance(now, limits=limits)).outcome == "accepted"
+    refused = acceptance(now, limits=limits)
+    assert actors.accept(refused).outcome == outcome
+    assert actors.accept(replace(refused, limits=Limits())).outcome == "replayed"
 
 
 def test_an_id_is_not_accepted_twice(actors: Actors) -> None:
