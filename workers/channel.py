@@ -124,6 +124,8 @@ class VerifyingChannel(redis.Channel):  # type: ignore[misc]
             self._in_poll = None
 
     def _deliver_verified(self, delivered: Delivered) -> None:
+        if delivered.queue not in self.connection._callbacks:
+            return  # popped while the consumer was being cancelled; the ledger gives it again
         verified = self.inspector(delivered)
         if verified is not None:
             payload = (verified, self._next_delivery_tag())

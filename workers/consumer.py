@@ -100,13 +100,16 @@ class VerifyingConsumer(Consumer):  # type: ignore[misc]
         """Let nothing go where only the connection to the broker is lost.
 
         Celery's own forgets what waits for the pool, since its broker gives it again. Claimed jobs
-        are this worker's, whatever becomes of that connection.
+        are this worker's, whatever becomes of that connection. When the worker stops, what no
+        child has been given goes back; what one has been given is run and settled, though its
+        word that it began may not have been read yet (Celery's own discards that).
         """
-        if self.controller.blueprint.state == bootsteps.RUN:
-            finish_writes(self.pool)
-        else:
+        finish_writes(self.pool)
+        if self.controller.blueprint.state != bootsteps.RUN:
             self.pipeline.close()
-            super().on_close()
+            if self.controller.semaphore:
+                self.controller.semaphore.clear()
+            forget_unwritten(self.pool)
 
     def update_strategies(self) -> None:
         """Build none: Celery's strategies look at headers."""
@@ -124,3 +127,14 @@ def finish_writes(pool: Any) -> None:
         writer, child = _get_job_writer(job), job._write_to
         if writer in processes._active_writers and child is not None and child._is_alive():
             processes._flush_writer(child, writer)
+
+
+def forget_unwritten(pool: Any) -> None:
+    """Take what no child has been given out of a prefork pool, which would wait for it."""
+    processes = getattr(pool, "_pool", None)
+    if processes is None:
+        return
+    for job in tuple(processes._cache.values()):
+        if not job._accepted and job._write_to is None:
+            job.discard()
+    processes.outbound_buffer.clear()

@@ -14,11 +14,13 @@ class Held:
     Attributes:
         release: gives its place in the window back.
         begun_at: when its run began, by this process's monotonic clock; `None` while it waits.
+        decided: how it ended is known, and the ledger is being told; its lease goes on till then.
     """
 
     claimed: Claimed
     release: Callable[[], None]
     begun_at: float | None = None
+    decided: bool = False
 
 
 class HeldJobs:
@@ -44,20 +46,34 @@ class HeldJobs:
             if held is not None:
                 self._held[_key(claimed)] = replace(held, begun_at=now)
 
-    def take(self, claimed: Claimed) -> Held | None:
-        """Let go of this attempt, once: whoever gets it settles it."""
+    def decide(self, claimed: Claimed) -> Held | None:
+        """Say that it is known how this attempt ended; `None` where that was said before."""
         with self._lock:
-            return self._held.pop(_key(claimed), None)
+            held = self._held.get(_key(claimed))
+            if held is None or held.decided:
+                return None
+            self._held[_key(claimed)] = replace(held, decided=True)
+            return held
+
+    def drop(self, job_id: str, attempt: int) -> None:
+        """Let go of an attempt that the ledger has settled."""
+        with self._lock:
+            self._held.pop((job_id, attempt), None)
 
     def attempts(self) -> list[tuple[str, int]]:
-        """All held (job id, attempt)."""
+        """All held (job id, attempt), whose leases are to be renewed."""
         with self._lock:
             return list(self._held)
 
-    def all(self) -> list[Held]:
-        """All that are held."""
+    def undecided(self) -> list[Held]:
+        """Those that wait or run."""
         with self._lock:
-            return list(self._held.values())
+            return [held for held in self._held.values() if not held.decided]
+
+    def unsettled(self) -> int:
+        """How many have ended and are not settled yet."""
+        with self._lock:
+            return sum(held.decided for held in self._held.values())
 
     def overdue(self, now: float, grace_s: float) -> list[Claimed]:
         """Those that have run for longer than their hard limit and a grace."""
@@ -66,6 +82,7 @@ class HeldJobs:
                 held.claimed
                 for held in self._held.values()
                 if held.begun_at is not None
+                and not held.decided
                 and now > held.begun_at + held.claimed.job.claims.time_limit + grace_s
             ]
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -13,11 +14,11 @@ from backends.errors import LedgerUnavailable, VaultDenied, VaultUnavailable
 from backends.keyring_source import load_keyring
 from backends.redis_clients import check_server, connect
 from backends.refreshed import Refreshed
-from backends.transit import RESULT_KEY
+from backends.transit import JOB_KEY, RESULT_KEY, names_version
 from backends.vault_http import TransitSigner, VaultHttp
 from backends.vault_login import VaultLogin
 from signing.errors import CountersignError, SealInvalid, SettingError
-from signing.keyring import Keyring
+from signing.keyring import Keyring, KeyUnknown
 from workers.catalog import check_serves, load_tasks
 from workers.celery_app import celery_app, start_worker
 from workers.child import Runtime, install
@@ -58,19 +59,28 @@ class Gate:
     def inspect(self, delivered: Delivered) -> Verified | None:
         """Verify a message; one that does not verify goes to the quarantine."""
         try:
-            return verify(
-                delivered,
-                self.keyring.current(),
-                audience=self.settings.audience,
-                tasks=self.settings.catalog,
-                now=clock_ms(),
-            )
+            try:
+                return self._verify(delivered)
+            except KeyUnknown as error:
+                if not names_version(error.keyids, JOB_KEY):
+                    raise
+                self.keyring.refresh_soon()  # Vault signs with a new version from its first moment
+                return self._verify(delivered)
         except SealInvalid as error:
             self.pipeline.refuse(quarantined(delivered, error.code))
         except CountersignError as error:
             # No keyring to judge by: the hint is let go, and the ledger gives it again.
             _log.warning("a message was let go: %s", error.message)
         return None
+
+    def _verify(self, delivered: Delivered) -> Verified:
+        return verify(
+            delivered,
+            self.keyring.current(),
+            audience=self.settings.audience,
+            tasks=self.settings.catalog,
+            now=clock_ms(),
+        )
 
 
 def clock_ms() -> int:
@@ -107,6 +117,7 @@ def work(settings: WorkerSettings) -> int:
         lambda path: vault.call("DELETE", f"{SECRETS_MOUNT}/metadata/{path}"),
         lease_s=settings.lease_s,
         window=window,
+        on_fault=lambda: os.kill(os.getpid(), signal.SIGTERM),
     )
     VerifyingConsumer.pipeline = pipeline
     app = celery_app(settings, Gate(keyring, pipeline, settings).inspect, window)

@@ -7,12 +7,14 @@
     5 settle   results sealed in batches, one atomic write each      settling.py, here
     6 delete   the settled job's secrets                             here
 
-Leases are renewed here as well. Each step has a thread with a queue of its own, so that Vault's
-absence delays results and not leases. The threat model (docs/threat-model.md) uses these numbers.
+Leases are renewed here as well, until the ledger has answered to the settlement. Each step has a
+thread with a queue of its own, so that Vault's absence delays results and not leases. The threat
+model (docs/threat-model.md) uses these numbers.
 """
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,7 +23,7 @@ from workers.held import Held, HeldJobs
 from workers.ledger import Quarantined, Settlement, WorkerLedger
 from workers.quarantine import quarantined
 from workers.resolve import own_secret_path
-from workers.settling import Finished, Sealer
+from workers.settling import SEALED, Finished, Sealer, unsealed_settlement
 from workers.types import Claimed, Outcome, Verified
 from workers.window import Window
 from workers.work_queue import WorkQueue
@@ -32,6 +34,8 @@ STOP_TIMEOUT_S = 10.0
 OVERDUE_S = 5.0
 #: A result waits so long for others, while others run, to share a call to Transit and a write.
 GATHER_S = 0.01
+#: So many results may wait for Vault or Redis before no more jobs are taken.
+MOST_UNSETTLED = 1000
 
 _log = logging.getLogger(__name__)
 _FINAL = frozenset({"succeeded", "failed", "expired", "cancelled"})
@@ -64,8 +68,12 @@ class Pipeline:
         *,
         lease_s: float,
         window: Window,
+        on_fault: Callable[[], None],
     ) -> None:
-        """`delete_secret` deletes a Vault path of the secrets' mount, and may raise our errors."""
+        """`delete_secret` deletes a Vault path of the secrets' mount, and may raise our errors.
+
+        `on_fault` is called where a thread ends for a fault of ours: it has to end the worker.
+        """
         self._ledger = ledger
         self._sealer = sealer
         self._delete_secret = delete_secret
@@ -73,6 +81,7 @@ class Pipeline:
         self._renew_at = 0.0
         self._to_pool: Callable[[Claimed], None] = _no_pool
         self._closing = False
+        self._kept_back: deque[Held] = deque()
         self.window = window
         self.held = HeldJobs()
         self._claims = WorkQueue(
@@ -81,17 +90,19 @@ class Pipeline:
             most=BATCH,
             idle_s=min(1.0, self._renew_every_s),
             on_idle=self._tend,
+            on_fault=on_fault,
         )
         self._seals = WorkQueue(
             "seals",
             self._seal,
             most=BATCH,
             gather_s=GATHER_S,
-            more_to_come=lambda: len(self.held) > 0,
+            more_to_come=lambda: bool(self.held.undecided()),
+            on_fault=on_fault,
         )
-        self._settlements = WorkQueue("settlements", self._settle, most=BATCH)
-        self._deletions = WorkQueue("deletions", self._delete, most=BATCH)
-        self._quarantine = WorkQueue("quarantine", ledger.quarantine, most=BATCH)
+        self._settlements = WorkQueue("settlements", self._settle, most=BATCH, on_fault=on_fault)
+        self._deletions = WorkQueue("deletions", self._delete, most=BATCH, on_fault=on_fault)
+        self._quarantine = WorkQueue("quarantine", ledger.quarantine, most=BATCH, on_fault=on_fault)
 
     def start(self, to_pool: Callable[[Claimed], None]) -> None:
         """Begin; `to_pool` is called with each claimed job, in a thread of the pipeline's."""
@@ -111,7 +122,7 @@ class Pipeline:
         self.close()
         deadline = time.monotonic() + STOP_TIMEOUT_S
         self._claims.stop(STOP_TIMEOUT_S)
-        for held in self.held.all():
+        for held in self.held.undecided():
             self.finished(held.claimed, _LOST if held.begun_at is not None else _NOT_BEGUN)
         for queue in self._queues():
             if not queue.stop(max(0.0, deadline - time.monotonic())):
@@ -127,12 +138,17 @@ class Pipeline:
 
     def finished(self, claimed: Claimed, outcome: Outcome) -> None:
         """Take in how a run ended (after step 4); the first word on an attempt counts."""
-        held = self.held.take(claimed)
-        if held is not None:
-            if held.begun_at is not None:
-                self.window.ran(time.monotonic() - held.begun_at)
-            held.release()
-            self._seals.put(Finished(claimed, outcome))
+        held = self.held.decide(claimed)
+        if held is None:
+            return
+        if held.begun_at is not None:
+            self.window.ran(time.monotonic() - held.begun_at)
+        self._give_back(held)
+        finished = Finished(claimed, outcome)
+        if outcome.kind in SEALED:
+            self._seals.put(finished)
+        else:
+            self._settlements.put((unsealed_settlement(finished), None))
 
     def refuse(self, item: Quarantined) -> None:
         """Put a message into the quarantine."""
@@ -171,12 +187,23 @@ class Pipeline:
     def _settle(self, batch: Sequence[tuple[Settlement, str | None]]) -> None:
         states = self._ledger.settle([settlement for settlement, _ in batch])
         for (settlement, path), state in zip(batch, states, strict=True):
+            self.held.drop(settlement.job_id, settlement.attempt)
             if state is None:
                 _log.warning(
                     "attempt %d of job %s no longer held it", settlement.attempt, settlement.job_id
                 )
             elif path is not None and state in _FINAL:
                 self._deletions.put(path)
+
+        while self._kept_back and self.held.unsettled() < MOST_UNSETTLED:
+            self._kept_back.popleft().release()
+
+    def _give_back(self, held: Held) -> None:
+        """Give a place in the window back, unless too much waits to be settled already."""
+        if self.held.unsettled() <= MOST_UNSETTLED:
+            held.release()
+        else:
+            self._kept_back.append(held)
 
     def _delete(self, batch: Sequence[str]) -> None:  # 6
         for path in batch:

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from backends.transit import BatchSigner
 from signing.claims import ResultClaims, ResultState
 from signing.seals import Unsigned, unsigned_result
 from workers.ledger import Settlement
-from workers.types import Claimed, Outcome
+from workers.types import Claimed, Outcome, OutcomeKind
+
+#: Outcomes that end a job under a worker's seal; the others need no signature, and wait for none.
+SEALED: Final[frozenset[OutcomeKind]] = frozenset({"succeeded", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +35,14 @@ class Sealer:
 
         Raises:
             VaultUnavailable, VaultDenied: where the signer does not sign.
+            ValueError: for an outcome that is not sealed.
         """
-        unsigned = {
-            index: self._unsigned(item, item.outcome.kind)
-            for index, item in enumerate(finished)
-            if item.outcome.kind == "succeeded" or item.outcome.kind == "failed"
-        }
-        signed = self.signer.sign([item.to_sign for item in unsigned.values()])
-        sealed = {
-            index: item.sealed(signature.keyid, signature.sig)
-            for (index, item), signature in zip(unsigned.items(), signed, strict=True)
-        }
-        return [_settlement(item, sealed.get(index, b"")) for index, item in enumerate(finished)]
+        unsigned = [self._unsigned(item, _result_state(item.outcome)) for item in finished]
+        signed = self.signer.sign([item.to_sign for item in unsigned])
+        return [
+            _settlement(item, result.sealed(signature.keyid, signature.sig))
+            for item, result, signature in zip(finished, unsigned, signed, strict=True)
+        ]
 
     def _unsigned(self, finished: Finished, state: ResultState) -> Unsigned:
         claimed, outcome = finished.claimed, finished.outcome
@@ -62,6 +62,17 @@ class Sealer:
                 finished_at=max(self.clock(), claimed.started_at),
             )
         )
+
+
+def unsealed_settlement(finished: Finished) -> Settlement:
+    """Give the settlement of an attempt after which the job goes on, or that nobody saw end."""
+    return _settlement(finished, b"")
+
+
+def _result_state(outcome: Outcome) -> ResultState:
+    if outcome.kind == "succeeded" or outcome.kind == "failed":
+        return outcome.kind
+    raise ValueError("only an outcome that ends its job is sealed")
 
 
 def _settlement(finished: Finished, sealed_result: bytes) -> Settlement:

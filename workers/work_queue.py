@@ -34,10 +34,12 @@ class WorkQueue(Generic[T]):
         on_idle: Callable[[], None] = lambda: None,
         gather_s: float = 0.0,
         more_to_come: Callable[[], bool] = lambda: False,
+        on_fault: Callable[[], None] = lambda: None,
     ) -> None:
         """`on_idle` is called in the same thread at least every `idle_s` seconds, busy or not.
 
         While `more_to_come`, a call waits `gather_s` for company: without load nothing waits.
+        `on_fault` is called where `handle` raises what is no error of ours; the thread ends then.
         """
         self._name = name
         self._handle = handle
@@ -46,6 +48,7 @@ class WorkQueue(Generic[T]):
         self._on_idle = on_idle
         self._gather_s = gather_s
         self._more_to_come = more_to_come
+        self._on_fault = on_fault
         self._items: deque[T] = deque()
         self._changed = threading.Condition()
         self._stop_at = math.inf
@@ -89,6 +92,12 @@ class WorkQueue(Generic[T]):
                         return
                     self._wait_to_retry(backoff)
                 backoff = min(backoff * 2, MAX_BACKOFF_S)
+            except Exception as error:
+                # A fault of ours. Going on without this thread would hold jobs for ever: the
+                # worker ends instead, is started again, and leases bring its jobs back.
+                _log.critical("%s ended: %s", self._name, type(error).__name__, exc_info=error)
+                self._on_fault()
+                raise
 
     def _wait_to_retry(self, backoff: float) -> None:
         """Wait; being told to stop ends it, once."""

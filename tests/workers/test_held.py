@@ -9,15 +9,24 @@ def held(given: Claimed) -> Held:
     return Held(given, lambda: None)
 
 
-def test_an_attempt_is_taken_once() -> None:
+def test_how_an_attempt_ended_is_decided_once() -> None:
     jobs = HeldJobs()
     jobs.add(held(claimed()))
-    assert len(jobs) == 1
-    taken = jobs.take(claimed())
-    assert taken is not None
-    assert taken.claimed == claimed()
-    assert jobs.take(claimed()) is None
-    assert len(jobs) == 0
+    decided = jobs.decide(claimed())
+    assert decided is not None
+    assert decided.claimed == claimed()
+    assert jobs.decide(claimed()) is None
+
+
+def test_a_decided_attempt_keeps_its_lease_until_it_is_settled() -> None:
+    jobs = HeldJobs()
+    jobs.add(held(claimed()))
+    identity = claimed().job.claims.id
+    jobs.decide(claimed())
+    assert jobs.attempts() == [(identity, 1)]
+    assert (jobs.undecided(), jobs.unsettled()) == ([], 1)
+    jobs.drop(identity, 1)
+    assert (jobs.attempts(), jobs.unsettled(), len(jobs)) == ([], 0, 0)
 
 
 def test_two_attempts_of_one_job_are_held_side_by_side() -> None:
@@ -26,9 +35,9 @@ def test_two_attempts_of_one_job_are_held_side_by_side() -> None:
     jobs.add(held(claimed(attempt=2)))
     identity = claimed().job.claims.id
     assert jobs.attempts() == [(identity, 1), (identity, 2)]
-    assert jobs.take(claimed(attempt=1)) is not None
-    assert [item.claimed.attempt for item in jobs.all()] == [2]
-    assert jobs.take(claimed(attempt=3)) is None
+    assert jobs.decide(claimed(attempt=1)) is not None
+    assert [item.claimed.attempt for item in jobs.undecided()] == [2]
+    assert jobs.decide(claimed(attempt=3)) is None
 
 
 def test_what_waits_is_never_overdue() -> None:
@@ -46,9 +55,11 @@ def test_what_runs_is_overdue_after_its_limit_and_the_grace() -> None:
     assert jobs.overdue(115.0, 5) == []
     assert jobs.overdue(115.1, 5) == [short]
     assert jobs.overdue(126.0, 5) == [short, long]
+    jobs.decide(short)
+    assert jobs.overdue(126.0, 5) == [long]
 
 
 def test_what_is_not_held_does_not_begin() -> None:
     jobs = HeldJobs()
     jobs.begin(claimed(), 1.0)
-    assert jobs.all() == []
+    assert jobs.undecided() == []

@@ -1,6 +1,7 @@
 """The worker's composition inside of the test's process, where its parts can be looked at."""
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,6 @@ from typing import Any, cast
 import pytest
 from celery import bootsteps
 from celery.worker import state
-from celery.worker.consumer import Consumer
 
 from backends.errors import VaultUnavailable
 from backends.refreshed import Refreshed
@@ -24,7 +24,7 @@ from tests.workers.test_verify import message
 from workers import main
 from workers.catalog import build_catalog, load_tasks
 from workers.child import Runtime, install, run_in_pool
-from workers.consumer import VerifyingConsumer, finish_writes
+from workers.consumer import Handover, VerifyingConsumer, finish_writes, forget_unwritten
 from workers.main import Gate, work
 from workers.settings import WorkerSettings, worker_settings
 from workers.types import Delivered
@@ -157,15 +157,65 @@ def test_a_pool_of_threads_writes_nothing() -> None:
 
 
 @pytest.mark.parametrize("stopping", [True, False])
-def test_only_a_worker_that_stops_lets_its_jobs_go(
-    stopping: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_worker_that_stops_lets_its_jobs_go(stopping: bool) -> None:
     calls: list[str] = []
-    monkeypatch.setattr(Consumer, "on_close", lambda _: calls.append("let go"))
     consumer = VerifyingConsumer.__new__(VerifyingConsumer)
     consumer.pool = None
     consumer.pipeline = cast(Any, SimpleNamespace(close=lambda: calls.append("closed")))
+    semaphore = SimpleNamespace(clear=lambda: calls.append("waiting ones let go"))
     at = bootsteps.CLOSE if stopping else bootsteps.RUN
-    consumer.controller = SimpleNamespace(blueprint=SimpleNamespace(state=at))
+    consumer.controller = SimpleNamespace(blueprint=SimpleNamespace(state=at), semaphore=semaphore)
     consumer.on_close()
-    assert calls == (["closed", "let go"] if stopping else [])
+    assert calls == (["closed", "waiting ones let go"] if stopping else [])
+
+
+def test_a_pool_of_threads_has_no_semaphore() -> None:
+    consumer = VerifyingConsumer.__new__(VerifyingConsumer)
+    consumer.pool = None
+    consumer.pipeline = cast(Any, SimpleNamespace(close=lambda: None))
+    consumer.controller = SimpleNamespace(
+        blueprint=SimpleNamespace(state=bootsteps.CLOSE), semaphore=None
+    )
+    consumer.on_close()
+
+
+def test_a_pool_that_stops_forgets_only_what_no_child_was_given() -> None:
+    forgotten: list[str] = []
+
+    def job(name: str, *, accepted: bool, child: object) -> SimpleNamespace:
+        return SimpleNamespace(
+            _accepted=accepted, _write_to=child, discard=lambda: forgotten.append(name)
+        )
+
+    jobs = [
+        job("runs", accepted=True, child=object()),
+        job("written", accepted=False, child=object()),
+        job("waits", accepted=False, child=None),
+    ]
+    processes = SimpleNamespace(_cache=dict(enumerate(jobs)), outbound_buffer=deque(jobs[2:]))
+    forget_unwritten(SimpleNamespace(_pool=processes))
+    assert forgotten == ["waits"]
+    assert not processes.outbound_buffer
+
+
+def test_a_handover_wakes_the_loop_once_for_many_and_blocks_nobody() -> None:
+    taken: list[Any] = []
+    started: list[Any] = []
+    readers: dict[int, Any] = {}
+    consumer = SimpleNamespace(
+        run_claimed=taken.append, pipeline=SimpleNamespace(start=started.append)
+    )
+    handover = Handover(cast(VerifyingConsumer, consumer))
+    hub = SimpleNamespace(add_reader=lambda fd, call: readers.update({fd: call}))
+    handover.register_with_event_loop(None, hub)
+    ((_, wake),) = readers.items()
+    jobs = [claimed(attempt=n + 1) for n in range(70_000)]  # more than a pipe holds
+    for job in jobs:
+        started[0](job)
+    wake()
+    assert taken == jobs
+    wake()
+    wake()
+    handover.put(jobs[0])
+    wake()
+    assert len(taken) == len(jobs) + 1

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from backends.errors import LedgerUnavailable, VaultUnavailable
+from backends.transit import Signed
 from signing.ledger.record import Claim
 from signing.ledger.states import State
 from signing.references import job_secret_path
@@ -73,12 +74,14 @@ class Setting:
         self.deleted: list[str] = []
         self.pool: list[Claimed] = []
         self.released: list[str] = []
+        self.faults: list[str] = []
         self.pipeline = Pipeline(
             cast(WorkerLedger, self.ledger),
             Sealer(self.signer, "worker-1", lambda: NOW),
             self.delete,
             lease_s=lease_s,
             window=Window(2),
+            on_fault=lambda: self.faults.append("fault"),
         )
 
     def delete(self, path: str) -> None:
@@ -299,3 +302,61 @@ def run(threads: list[threading.Thread]) -> None:
     for each in (threading.Thread.start, threading.Thread.join):
         for thread in threads:
             each(thread)
+
+
+def test_a_lease_goes_on_while_the_result_waits_for_its_seal() -> None:
+    class Away(Signer):
+        away = True
+
+        def sign(self, messages: Sequence[bytes]) -> list[Signed]:
+            if self.away:
+                raise VaultUnavailable("away")
+            return super().sign(messages)
+
+    setting = Setting(lease_s=0.09)
+    signer = setting.signer = Away()
+    setting.pipeline._sealer = Sealer(signer, "worker-1", lambda: NOW)
+    setting.pipeline.start(setting.pool.append)
+    setting.arrive(verified(1))
+    setting.pipeline.finished(setting.in_pool()[0], DONE)
+    so_far = len(setting.ledger.renewed)
+    wait_until(lambda: len(setting.ledger.renewed) > so_far + 3)
+    assert setting.ledger.settled == []
+    signer.away = False
+    wait_until(lambda: len(setting.ledger.settled) == 1)
+    wait_until(lambda: len(setting.pipeline.held) == 0)
+    setting.pipeline.stop()
+
+
+def test_a_retry_waits_for_no_signature() -> None:
+    class Away(Signer):
+        def sign(self, messages: Sequence[bytes]) -> list[Signed]:
+            raise VaultUnavailable("away")
+
+    setting = Setting()
+    setting.pipeline._sealer = Sealer(Away(), "worker-1", lambda: NOW)
+    setting.pipeline.start(setting.pool.append)
+    for number in (1, 2):
+        setting.arrive(verified(number))
+    first, second = setting.in_pool(2)
+    setting.pipeline.finished(first, DONE)
+    setting.pipeline.finished(second, Outcome("release", error="vault_unavailable"))
+    wait_until(lambda: [item.kind for item in setting.ledger.settled] == ["release"])
+
+
+def test_no_more_jobs_are_taken_while_too_many_results_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pipeline_module, "MOST_UNSETTLED", 1)
+    setting = Setting()
+    setting.ledger.away = 0
+    setting.pipeline.start(setting.pool.append)
+    for number in (1, 2, 3):
+        setting.arrive(verified(number))
+    jobs = list(setting.in_pool(3))
+    setting.ledger.away = 3
+    for job in jobs:
+        setting.pipeline.finished(job, DONE)
+    wait_until(lambda: len(setting.ledger.settled) == 3)
+    wait_until(lambda: len(setting.released) == 3)
+    setting.pipeline.stop()

@@ -9,7 +9,7 @@ from backends.transit import Signed
 from signing.seals import verify_result
 from tests.signing.builders import AUDIENCE, NOW, private_key
 from tests.workers.builders import KEYRING, claimed, job_id
-from workers.settling import Finished, Sealer
+from workers.settling import SEALED, Finished, Sealer, unsealed_settlement
 from workers.types import Outcome
 
 
@@ -33,27 +33,29 @@ OUTCOMES = [
 ]
 
 
-def test_only_what_ends_a_job_is_sealed_and_all_at_once() -> None:
+def test_what_ends_a_job_is_sealed_all_at_once() -> None:
     signer = Signer()
     finished = [
         Finished(claimed(attempt=n + 1, id=job_id(n)), outcome)
         for n, outcome in enumerate(OUTCOMES)
+        if outcome.kind in SEALED
     ]
     settlements = Sealer(signer, "worker-1", lambda: NOW + 5).settlements(finished)
     assert signer.batches == [2]
-    assert [item.kind for item in settlements] == [item.kind for item in OUTCOMES]
-    assert [bool(item.sealed_result) for item in settlements] == [True, False, True, False, False]
-    assert [item.reason for item in settlements] == [
-        "",
-        "task_error",
-        "task_error",
-        "vault_unavailable",
-        "worker_lost",
-    ]
-    assert [item.delay_ms for item in settlements] == [0, 7, 0, 9, 0]
-    assert [(item.job_id, item.attempt) for item in settlements] == [
-        (job_id(n), n + 1) for n in range(5)
-    ]
+    assert [item.kind for item in settlements] == ["succeeded", "failed"]
+    assert all(item.sealed_result for item in settlements)
+    assert [item.reason for item in settlements] == ["", "task_error"]
+    assert [(item.job_id, item.attempt) for item in settlements] == [(job_id(0), 1), (job_id(2), 3)]
+
+
+@pytest.mark.parametrize("outcome", [item for item in OUTCOMES if item.kind not in SEALED])
+def test_what_does_not_end_a_job_needs_no_signature(outcome: Outcome) -> None:
+    settlement = unsealed_settlement(Finished(claimed(attempt=4), outcome))
+    assert settlement.sealed_result == b""
+    assert (settlement.kind, settlement.attempt) == (outcome.kind, 4)
+    assert (settlement.reason, settlement.delay_ms) == (outcome.error, outcome.delay_ms)
+    with pytest.raises(ValueError, match="sealed"):
+        Sealer(Signer(), "w", lambda: NOW).settlements([Finished(claimed(), outcome)])
 
 
 @pytest.mark.parametrize(

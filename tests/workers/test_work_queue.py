@@ -130,3 +130,17 @@ def test_work_waits_for_nobody_where_none_comes(handler: Handler) -> None:
     alone.put(1)
     wait_until(lambda: handler.batches == [[1]])
     assert alone.stop(5) is True
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_ours_is_told_and_ends_the_thread() -> None:
+    told = threading.Event()
+
+    def handle(_: Sequence[int]) -> None:
+        raise RuntimeError("a fault")
+
+    queue: WorkQueue[int] = WorkQueue("faulty", handle, most=1, on_fault=told.set)
+    queue.start()
+    queue.put(1)
+    assert told.wait(10)
+    assert queue.stop(5.0)
