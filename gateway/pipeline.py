@@ -10,9 +10,9 @@ from gateway.admit import TaskBook, admit
 from gateway.authenticate import authenticate
 from gateway.errors import Refused
 from gateway.producers import ProducerDirectory
-from gateway.seal import JobSigner, seal
+from gateway.seal import JobSigner, check_verifiable, seal
 from gateway.strip import SecretStore, secret_path, strip
-from gateway.types import Authenticated, RawRequest, Receipt, Sealed
+from gateway.types import Authenticated, RawRequest, Receipt, Sealed, Stripped
 from signing.errors import CountersignError
 from signing.ids import uuid7
 
@@ -48,9 +48,12 @@ class Ingress:
         admitted = admit(  # 2
             authenticated, self.book, job_id=job_id, max_bytes=self.max_bytes
         )
-        stripped = await strip(admitted, self.store)  # 3
+        stripped = await strip(admitted, self.store, self._check)  # 3
         sealed = await seal(stripped, self.signer, self.audience)  # 4
         return await self._accept(sealed)  # 5
+
+    def _check(self, stripped: Stripped) -> None:
+        check_verifiable(stripped, self.audience)
 
     async def _accept(self, sealed: Sealed) -> Receipt:
         """Accept, and take a refused job's secrets back out of Vault.

@@ -1,5 +1,6 @@
 """Step 3 of the ingress: secret values to Vault in one write, references in their places."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from gateway.places import get_at, replace_at
@@ -28,14 +29,33 @@ class SecretStore(Protocol):
         """
 
 
-async def strip(admitted: Admitted, store: SecretStore) -> Stripped:
+def _unchecked(_stripped: Stripped) -> None:
+    """Refuse nothing."""
+
+
+async def strip(
+    admitted: Admitted, store: SecretStore, check: Callable[[Stripped], None] = _unchecked
+) -> Stripped:
     """Write the values at the secret places to Vault and put references in their stead.
+
+    Args:
+        admitted: the job.
+        store: where its secrets go.
+        check: refuses a stripped job, by raising, before anything of it is written.
 
     Raises:
         VaultUnavailable: where Vault did not take them; nothing was accepted then.
     """
+    stripped, values = _taken_out(admitted)
+    check(stripped)
+    if values:
+        await store.write(secret_path(admitted), values)
+    return stripped
+
+
+def _taken_out(admitted: Admitted) -> tuple[Stripped, JsonObject]:
     if not admitted.secret_places:
-        return Stripped(admitted, admitted.args)
+        return Stripped(admitted, admitted.args), {}
     path = secret_path(admitted)
     values: JsonObject = {}
     references: dict[str, JsonValue] = {}
@@ -44,11 +64,10 @@ async def strip(admitted: Admitted, store: SecretStore) -> Stripped:
         values[name] = get_at(admitted.args, place)
         reference = SecretReference(SECRETS_MOUNT, path, name, 1).as_json()
         references[place] = {**reference}
-    await store.write(path, values)
     args = replace_at(admitted.args, references)
     if not isinstance(args, dict):
         raise TypeError("arguments stay an object")
-    return Stripped(admitted, args)
+    return Stripped(admitted, args), values
 
 
 def secret_path(admitted: Admitted) -> str:

@@ -2,6 +2,8 @@
 
 import asyncio
 import secrets
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,8 +13,11 @@ from gateway.pipeline import Ingress
 from gateway.types import Receipt
 from signing.errors import CountersignError, SignatureInvalid
 from signing.ids import is_job_id, uuid7
+from signing.seals import verify_job
 from tests.gateway.fakes import (
+    KEYRING,
     NOW,
+    STRIPE_KEY,
     FakeLedger,
     FakeSigner,
     FakeStore,
@@ -64,6 +69,45 @@ def test_what_is_not_admitted_reaches_neither_vault_nor_ledger() -> None:
     store, ledger = FakeStore(), FakeLedger()
     with pytest.raises(Refused):
         submit(ingress(store=store, ledger=ledger), {"task": "admin.wipe"})
+    assert (store.written, ledger.seen) == ({}, [])
+
+
+def nested(depth: int, value: Any) -> dict[str, Any]:
+    """A body of this depth, which holds a value in its innermost array."""
+    for _ in range(depth - 2):  # the body and its arguments are two levels
+        value = [value]
+    return {"task": "demo.echo", "args": {"value": value}}
+
+
+@pytest.mark.parametrize(
+    ("depth", "value"),
+    [*((depth, STRIPE_KEY) for depth in (2, 3, 29, 30, 31)), (31, "plain"), (32, "plain")],
+)
+def test_whatever_is_accepted_can_be_verified(depth: int, value: str) -> None:
+    ledger = FakeLedger()
+    submit(ingress(ledger=ledger), nested(depth, value))
+    seal = ledger.seen[0].seal
+    assert verify_job(seal, KEYRING, audience="countersign", now=NOW).claims.id == JOB_ID
+
+
+def test_a_secret_so_deep_that_its_reference_could_not_be_read_is_refused_unwritten() -> None:
+    store, ledger = FakeStore(), FakeLedger()
+    with pytest.raises(Refused) as refused:
+        submit(ingress(store=store, ledger=ledger), nested(32, STRIPE_KEY))
+    assert refused.value.code == "malformed_request"
+    assert "nested too deeply" in refused.value.message
+    assert (store.written, ledger.seen) == ({}, [])
+
+
+def test_what_grows_beyond_a_payloads_size_is_refused_unwritten() -> None:
+    """A number of four characters takes eighteen in the one form that is signed."""
+    store, ledger = FakeStore(), FakeLedger()
+    pipeline = replace(ingress(store=store, ledger=ledger), max_bytes=1_000_000)
+    numbers = ",".join(["1e15"] * 80_000)
+    body = f'{{"task":"demo.echo","args":{{"value":["{STRIPE_KEY}",{numbers}]}}}}'
+    with pytest.raises(Refused) as refused:
+        asyncio.run(pipeline.submit(raw_request(body.encode())))
+    assert refused.value.code == "too_large"
     assert (store.written, ledger.seen) == ({}, [])
 
 

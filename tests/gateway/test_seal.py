@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from backends.errors import VaultUnavailable
+from gateway import seal as module
 from gateway.admit import admit
 from gateway.authenticate import authenticate
+from gateway.errors import Refused
 from gateway.seal import body_digest, seal
 from gateway.strip import strip
 from gateway.types import Sealed
@@ -68,3 +70,13 @@ def test_a_seal_for_another_audience_is_refused_there() -> None:
 def test_where_the_signer_does_not_answer_nothing_goes_on() -> None:
     with pytest.raises(VaultUnavailable):
         sealed(signer=FakeSigner(VaultUnavailable("down")))
+
+
+def test_an_envelope_that_no_worker_would_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(sealed().seal)
+    monkeypatch.setattr(module, "MAX_ENVELOPE_BYTES", size)
+    sealed()
+    monkeypatch.setattr(module, "MAX_ENVELOPE_BYTES", size - 1)
+    with pytest.raises(Refused) as refused:
+        sealed()
+    assert refused.value.code == "too_large"
