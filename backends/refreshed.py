@@ -1,5 +1,6 @@
 """A value that Vault holds and that is loaded anew every few seconds, in a thread of its own."""
 
+import math
 import threading
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
@@ -13,6 +14,10 @@ T = TypeVar("T")
 REFRESH_S: Final = 4.0
 #: What could not be refreshed for so long is not trusted: a revocation may be missed by then.
 MAX_AGE_S: Final = 300.0
+#: Between two loads that were asked for: whoever can write to a server can make key ids up.
+SOON_EVERY_S: Final = 1.0
+#: Who asks for a load waits no longer for it, whatever Vault does.
+SOON_WAIT_S: Final = 1.0
 
 
 class Refreshed(Generic[T]):
@@ -31,7 +36,10 @@ class Refreshed(Generic[T]):
         self._load = load
         self._monotonic = monotonic
         self._on_error = on_error
-        self._stop = threading.Event()
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._asked = False
+        self._soon_at = -math.inf
         self._loaded_at = monotonic()
         self._value = load()
 
@@ -41,7 +49,9 @@ class Refreshed(Generic[T]):
 
     def stop(self) -> None:
         """End refreshing."""
-        self._stop.set()
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
 
     def current(self) -> T:
         """Give the value.
@@ -63,6 +73,30 @@ class Refreshed(Generic[T]):
         else:
             self._loaded_at = asked_at
 
+    def refresh_soon(self) -> None:
+        """Have it loaded right now and wait for that: something is named that is not known yet.
+
+        From any thread, once started. Where the last such load has just ended, it does nothing;
+        who comes while one is under way waits for that one.
+        """
+        with self._changed:
+            if not self._asked:
+                if self._monotonic() < self._soon_at:
+                    return
+                self._asked = True
+                self._changed.notify_all()
+            self._changed.wait_for(lambda: self._stopped or not self._asked, SOON_WAIT_S)
+
     def _run(self) -> None:
-        while not self._stop.wait(REFRESH_S):
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopped or self._asked, REFRESH_S)
+                if self._stopped:
+                    return
+                asked = self._asked
             self.refresh()
+            if asked:
+                with self._changed:
+                    self._asked = False
+                    self._soon_at = self._monotonic() + SOON_EVERY_S
+                    self._changed.notify_all()

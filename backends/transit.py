@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -11,6 +11,8 @@ from backends.errors import VaultUnavailable
 JOB_KEY: Final = "countersign-job"
 RESULT_KEY: Final = "countersign-result"
 
+#: A key id that a version of one of these keys may have, now or after a rotation.
+_VERSION: Final = re.compile(r"(.+):[1-9][0-9]{0,8}", re.ASCII)
 _SIGNATURE: Final = re.compile(r"vault:v([0-9]+):([^:]+)")
 
 
@@ -31,6 +33,12 @@ class BatchSigner(Protocol):
         Raises:
             VaultUnavailable: where the keys' keeper does not answer.
         """
+
+
+def names_version(keyids: Iterable[str], key: str) -> bool:
+    """Whether one of these key ids can be a version of a key's, known already or not."""
+    matches = (_VERSION.fullmatch(keyid) for keyid in keyids)
+    return any(match is not None and match[1] == key for match in matches)
 
 
 def sign_path(key: str) -> str:

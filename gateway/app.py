@@ -16,13 +16,13 @@ from starlette.routing import Match, Route
 
 from backends.errors import LedgerUnavailable, VaultDenied, VaultNotFound, VaultUnavailable
 from backends.keyring_source import load_keyring
-from backends.redis_clients import check_server, connect, connect_async
+from backends.redis_clients import AsyncRedis, check_server, connect, connect_async
 from backends.refreshed import Refreshed
 from backends.vault_login import VaultLogin
 from gateway.admit import TaskBook
 from gateway.endpoints import Endpoints, clock_ms
 from gateway.errors import PROBLEMS, Refused
-from gateway.ledger import GatewayLedger
+from gateway.ledger import GatewayLedger, JobState
 from gateway.pipeline import Ingress
 from gateway.problems import problem_response
 from gateway.producer_source import load_registrations
@@ -31,6 +31,7 @@ from gateway.purge import purge_forever
 from gateway.readiness import Readiness
 from gateway.registration import RegistrationInvalid
 from gateway.settings import GatewaySettings
+from gateway.status import lacks_key
 from gateway.vault import AsyncVault, TransitJobSigner, VaultSecretStore
 from gateway.waiting import SettledFeed
 from signing.errors import CountersignError
@@ -49,6 +50,25 @@ class Sources:
     directory: Refreshed[ProducerDirectory]
     keyring: Refreshed[Keyring]
     book: TaskBook
+
+
+class StatusLedger(GatewayLedger):
+    """The ledger, with the keyring kept up with the results that are read from it."""
+
+    def __init__(self, client: AsyncRedis, keyring: Refreshed[Keyring]) -> None:
+        super().__init__(client)
+        self._keyring = keyring
+
+    async def read(self, job_id: str) -> JobState | None:
+        """Read a job; a result by a key version that is not known has the keyring loaded anew.
+
+        Raises:
+            LedgerUnavailable, VaultUnavailable: as `GatewayLedger.read` and `Refreshed.current`.
+        """
+        state = await super().read(job_id)
+        if state is not None and lacks_key(state, self._keyring.current(), now=clock_ms()):
+            await asyncio.to_thread(self._keyring.refresh_soon)
+        return state
 
 
 def load_sources(settings: GatewaySettings) -> Sources:
@@ -132,7 +152,8 @@ async def _connect(settings: GatewaySettings, sources: Sources, stack: AsyncExit
     for source in (sources.directory, sources.keyring):
         source.start()
         stack.callback(source.stop)
-    ledger, feed, store = GatewayLedger(client), SettledFeed(listener), VaultSecretStore(vault)
+    ledger = StatusLedger(client, sources.keyring)
+    feed, store = SettledFeed(listener), VaultSecretStore(vault)
     for work in (feed.run(), purge_forever(ledger, store, clock_ms)):
         stack.push_async_callback(_end, asyncio.create_task(work))
     return Endpoints(

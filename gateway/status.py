@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from backends.transit import RESULT_KEY, names_version
 from gateway.ledger import JobState
+from signing.dsse import parse_envelope
 from signing.errors import SealInvalid
-from signing.keyring import Keyring
+from signing.keyring import Keyring, KeyUnknown
 from signing.ledger.record import Record
 from signing.seals import verify_result
 from signing.strict_json import JsonObject, JsonValue, parse_object
@@ -38,6 +40,19 @@ def job_view(state: JobState, keyring: Keyring, *, audience: str, now: int) -> J
         "error": outcome.error,
         "sealed_result": outcome.sealed,
     }
+
+
+def lacks_key(state: JobState, keyring: Keyring, *, now: int) -> bool:
+    """Whether a result is by a version of the workers' key that this keyring does not know."""
+    if state.sealed_result is None:
+        return False
+    try:
+        keyring.trusted_for(parse_envelope(state.sealed_result), role="worker", now=now)
+    except KeyUnknown as error:
+        return names_version(error.keyids, RESULT_KEY)
+    except SealInvalid:
+        return False
+    return False
 
 
 def _outcome(state: JobState, keyring: Keyring, audience: str, now: int) -> _Outcome:

@@ -41,6 +41,14 @@ class SealKey:
         return None
 
 
+class KeyUnknown(SealInvalid):
+    """No key id of an envelope is known for the role; a newer keyring may know them."""
+
+    def __init__(self, keyids: Iterable[str]) -> None:
+        super().__init__("no signature is by a key trusted for this", code="key_unknown")
+        self.keyids = tuple(keyids)
+
+
 class Keyring:
     """An immutable set of seal keys; a new one replaces it when keys are rotated or revoked."""
 
@@ -61,11 +69,11 @@ class Keyring:
         """Give the keys by which an envelope may be verified in a role at a time.
 
         Raises:
-            SealInvalid: where none of its key ids may: `key_unknown`, `key_revoked`,
-                `key_expired` or `key_not_yet_valid`.
+            SealInvalid: where none of its key ids may: `key_unknown` (as `KeyUnknown`),
+                `key_revoked`, `key_expired` or `key_not_yet_valid`.
         """
         trusted: dict[str, Ed25519PublicKey] = {}
-        refusal = "key_unknown"
+        refusal = None
         for item in envelope.signatures:
             key = self._keys.get(item.keyid)
             if key is None or key.role != role:
@@ -75,6 +83,8 @@ class Keyring:
                 trusted[key.kid] = key.public_key
             else:
                 refusal = reason
-        if not trusted:
-            raise SealInvalid("no signature is by a key trusted for this", code=refusal)
-        return trusted
+        if trusted:
+            return trusted
+        if refusal is None:
+            raise KeyUnknown(item.keyid for item in envelope.signatures)
+        raise SealInvalid("no signature is by a key trusted for this", code=refusal)

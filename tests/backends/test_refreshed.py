@@ -9,7 +9,7 @@ import pytest
 
 from backends import refreshed
 from backends.errors import VaultDenied, VaultUnavailable
-from backends.refreshed import MAX_AGE_S, REFRESH_S, Refreshed
+from backends.refreshed import MAX_AGE_S, REFRESH_S, SOON_EVERY_S, Refreshed
 from signing.errors import CountersignError
 
 
@@ -97,3 +97,62 @@ def test_it_refreshes_in_a_thread_of_its_own_until_it_is_stopped(
     assert not thread.is_alive()
     assert value.current() == "three"
     assert len(source.heard) == 1
+
+
+def started(source: Source) -> Refreshed[str]:
+    value = source.refreshed()
+    value.start()
+    return value
+
+
+def test_what_is_asked_for_is_loaded_at_once_but_not_all_the_time() -> None:
+    source = Source("one", "two", "three", "four")
+    value = started(source)
+    value.refresh_soon()
+    assert value.current() == "two"
+    value.refresh_soon()
+    assert value.current() == "two"
+    source.now += SOON_EVERY_S
+    value.refresh_soon()
+    assert value.current() == "three"
+    value.stop()
+
+
+def test_many_that_ask_at_once_share_one_load() -> None:
+    loading, go = threading.Event(), threading.Event()
+    source = Source("one", "two", "three")
+    value = started(source)
+    load = source.load
+
+    def slow() -> str:
+        loading.set()
+        assert go.wait(10)
+        return load()
+
+    value._load = slow
+    told: list[str] = []
+
+    def ask() -> None:
+        value.refresh_soon()
+        told.append(value.current())
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    assert loading.wait(10)
+    time.sleep(0.05)
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert told == ["two"] * 8
+    value.stop()
+
+
+def test_nobody_waits_long_for_a_vault_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refreshed, "SOON_WAIT_S", 0.01)
+    value, go = started(Source("one", "two")), threading.Event()
+    value._load = lambda: str(go.wait(10))
+    value.refresh_soon()
+    assert value.current() == "one"
+    go.set()
+    value.stop()
