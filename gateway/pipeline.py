@@ -49,8 +49,16 @@ class Ingress:
             authenticated, self.book, job_id=job_id, max_bytes=self.max_bytes
         )
         stripped = await strip(admitted, self.store, self._check)  # 3
-        sealed = await seal(stripped, self.signer, self.audience)  # 4
+        sealed = await self._seal(stripped)  # 4
         return await self._accept(sealed)  # 5
+
+    async def _seal(self, stripped: Stripped) -> Sealed:
+        """Seal, and take the secrets of what could not be sealed back out of Vault."""
+        try:
+            return await seal(stripped, self.signer, self.audience)
+        except BaseException:  # one that was cancelled leaves its secrets behind like any other
+            await self._forget(stripped)
+            raise
 
     def _check(self, stripped: Stripped) -> None:
         check_verifiable(stripped, self.audience)
@@ -63,17 +71,17 @@ class Ingress:
         try:
             receipt = await accept(sealed, self.ledger)
         except Refused:
-            await self._forget(sealed)
+            await self._forget(sealed.stripped)
             raise
         if receipt.repeated:
-            await self._forget(sealed)
+            await self._forget(sealed.stripped)
         return receipt
 
-    async def _forget(self, sealed: Sealed) -> None:
-        if not sealed.stripped.stored:
+    async def _forget(self, stripped: Stripped) -> None:
+        if not stripped.stored:
             return
         try:
-            await self.store.delete(secret_path(sealed.stripped.admitted))
+            await self.store.delete(secret_path(stripped.admitted))
         except CountersignError as error:
             # Nobody holds a reference to them, and the mount ends them (`delete_version_after`).
             _log.warning("secrets of a job that was not accepted stay: %s", error.code)

@@ -116,7 +116,7 @@ class FakeStore:
 class FakeSigner:
     """Signs with the key of seed 1."""
 
-    error: CountersignError | None = None
+    error: Exception | None = None
 
     async def sign(self, message: bytes) -> Signed:
         if self.error is not None:

@@ -118,6 +118,34 @@ def test_what_could_not_be_sealed_is_not_accepted() -> None:
     assert ledger.seen == []
 
 
+@pytest.mark.parametrize("error", [VaultUnavailable("down"), VaultDenied("no"), RuntimeError()])
+def test_the_secrets_of_what_could_not_be_sealed_are_taken_back(error: Exception) -> None:
+    store, ledger = FakeStore(), FakeLedger()
+    with pytest.raises(type(error)):
+        submit(ingress(store=store, ledger=ledger, signer=FakeSigner(error)))
+    assert (list(store.written), store.deleted, ledger.seen) == ([PATH], [PATH], [])
+
+
+def test_the_secrets_of_a_submission_that_is_cancelled_while_it_is_signed_are_taken_back() -> None:
+    begun, store = asyncio.Event(), FakeStore()
+
+    class Stalled(FakeSigner):
+        async def sign(self, message: bytes) -> Any:
+            begun.set()
+            await asyncio.Event().wait()
+
+    async def run() -> None:
+        pipeline = ingress(store=store, signer=Stalled())
+        task = asyncio.create_task(pipeline.submit(raw_request(SECRET)))
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(run())
+    assert store.deleted == [PATH]
+
+
 @pytest.mark.parametrize("outcome", ["replayed", "mismatch", "limited", "full"])
 def test_a_refused_jobs_secrets_are_taken_back(outcome: str) -> None:
     store = FakeStore()
