@@ -27,19 +27,21 @@ def load_keyring(login: VaultLogin) -> Keyring:
     Raises:
         VaultUnavailable, VaultDenied: where Vault does not tell.
     """
-    client = login.client()
     try:
-        document = _document(client)
-        listed = [
-            key for name, role in _ROLES.items() for key in _versions(client, name, role, document)
-        ]
+        return login.ask(_keyring)
     except Forbidden:
         raise VaultDenied("Vault refuses to tell the keyring: check this role's policy") from None
     except (VaultError, requests.RequestException) as error:
         raise VaultUnavailable(f"Vault does not serve: {type(error).__name__}") from None
     except (AttributeError, KeyError, TypeError, ValueError, TimeInvalid):
         raise VaultUnavailable("Vault's keyring is not of its form") from None
-    return Keyring(listed)
+
+
+def _keyring(client: Any) -> Keyring:
+    document = _document(client)
+    return Keyring(
+        key for name, role in _ROLES.items() for key in _versions(client, name, role, document)
+    )
 
 
 def _document(client: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import hvac
 import requests
@@ -12,6 +12,8 @@ from hvac.exceptions import Forbidden, InvalidRequest, VaultError
 
 from backends.errors import VaultDenied, VaultUnavailable
 from backends.settings import VaultSettings
+
+T = TypeVar("T")
 
 TIMEOUT_S = 5
 RENEW_AT = 2 / 3  # of a token's life
@@ -71,6 +73,20 @@ class VaultLogin:
             VaultUnavailable, VaultDenied: as `token`.
         """
         return self._client(self.token())
+
+    def ask(self, question: Callable[[Any], T]) -> T:
+        """Ask with an hvac client; a refused token is forgotten and the question put anew once.
+
+        Raises:
+            Forbidden: where a new token is refused too; and what else the question raises.
+            VaultUnavailable, VaultDenied: as `token`.
+        """
+        token = self.token()
+        try:
+            return question(self._client(token))
+        except Forbidden:
+            self.forget(token)
+        return question(self.client())
 
     def _fresh(self, token: _Token) -> bool:
         return token.pid == os.getpid() and self._monotonic() < token.renew_at

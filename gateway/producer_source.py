@@ -20,10 +20,8 @@ def load_registrations(
     Raises:
         VaultUnavailable, VaultDenied: where Vault does not tell.
     """
-    client = login.client()
     try:
-        names = _names(client)
-        documents = [(name, _document(client, name)) for name in names]
+        documents = login.ask(_documents)
     except Forbidden:
         raise VaultDenied("Vault refuses the registrations: check the gateway's policy") from None
     except (VaultError, requests.RequestException) as error:
@@ -44,6 +42,10 @@ def _registration(name: str, document: dict[str, Any]) -> Registration:
     if registration.name != name:
         raise RegistrationInvalid("member name: not the name it is stored under")
     return registration
+
+
+def _documents(client: Any) -> list[tuple[str, dict[str, Any] | None]]:
+    return [(name, _document(client, name)) for name in _names(client)]
 
 
 def _names(client: Any) -> list[str]:
