@@ -18,8 +18,9 @@ ROLES: Final = ("gateway", "dispatcher", "worker", "security")
 SECRETS_MOUNT: Final = "countersign-secrets"
 CONFIG_MOUNT: Final = "countersign-config"
 SIGNING_KEYS: Final = ("countersign-job", "countersign-result")
-#: A secret that nobody deleted goes by itself: longer than any job lives.
-SECRETS_LIVE: Final = "768h"
+#: A secret that nobody deleted goes by itself, a day after the longest life of a job: due in 366
+#: days, and 366 more until it expires (`gateway.submission.MAX_AHEAD_MS`).
+SECRETS_LIVE: Final = "17592h"
 SESSION: Final = {"token_ttl": "1h", "token_max_ttl": "24h", "token_no_default_policy": True}
 
 

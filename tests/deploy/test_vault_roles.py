@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from hvac.exceptions import Forbidden
 
 from deploy.local.paths import HOST
+from deploy.local.vault_provision import SECRETS_LIVE
 from tests.servers.servers import Role, Servers
 
 pytestmark = pytest.mark.servers
@@ -139,7 +141,10 @@ def test_a_secret_that_nobody_deletes_goes_by_itself(servers: Servers) -> None:
     name = uuid4().hex
     written = write(SECRETS, JOB)(servers.vault("gateway"), name)
     assert isinstance(written, dict)
-    assert written["data"]["deletion_time"] > written["data"]["created_time"]
+    written_at, deleted_at = (
+        datetime.fromisoformat(written["data"][name]) for name in ("created_time", "deletion_time")
+    )
+    assert deleted_at - written_at == timedelta(hours=int(SECRETS_LIVE.removesuffix("h")))
 
 
 def test_signing_keys_do_not_leave(servers: Servers) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.local.vault_provision import SECRETS_LIVE
 from gateway.errors import Refused
 from gateway.submission import (
     DAY_MS,
@@ -126,6 +127,16 @@ def test_a_job_may_not_expire_before_it_is_due_nor_live_longer_than_a_year() -> 
     assert "expires" in refusal(expires=to_rfc3339(NOW - 1))
     assert read(expires=MAX_AHEAD_MS // 1000).expires_at == NOW + MAX_AHEAD_MS
     assert "expires" in refusal(expires=MAX_AHEAD_MS // 1000 + 1)
+
+
+def test_no_job_outlives_its_secrets() -> None:
+    """The secrets' mount ends what nobody deleted; a job whose secret is gone could never run."""
+    longest = MAX_AHEAD_MS // 1000
+    latest = read(delay=longest, expires=2 * longest).expires_at
+    assert latest == NOW + 2 * MAX_AHEAD_MS
+    assert "expires" in refusal(delay=longest, expires=2 * longest + 1)
+    hours = int(SECRETS_LIVE.removesuffix("h"))
+    assert latest - NOW < hours * 3_600_000
 
 
 def test_priorities_are_the_ten_of_the_contract() -> None:
