@@ -88,7 +88,7 @@ class VerifyingConsumer(Consumer):  # type: ignore[misc]
         pipeline = self.pipeline
 
         def on_task_received(message: VerifiedMessage) -> None:
-            pipeline.arrived(Arrived(message.verified, message.ack))
+            pipeline.arrived(Arrived(message.verified, message.ack, message.delivery_tag))
 
         return on_task_received
 

@@ -66,11 +66,14 @@ class WorkerLedger:
         self._worker = worker
         self._lease_ms = lease_ms
 
-    def claim(self, job_ids: Sequence[str]) -> list[Claim]:
-        """Claim jobs under this worker's lease."""
+    def claim(self, deliveries: Sequence[tuple[str, str]]) -> list[Claim]:
+        """Claim jobs, by (job id, token of the delivery), under this worker's lease.
+
+        To be called again with the same tokens where its reply was lost.
+        """
         calls = [
-            Call(CLAIM, (), (job_id, self._worker, self._lease_ms, RETENTION_MS))
-            for job_id in job_ids
+            Call(CLAIM, (), (job_id, self._worker, self._lease_ms, RETENTION_MS, token))
+            for job_id, token in deliveries
         ]
         return [claim_from(reply) for reply in run_scripts(self._client, calls)]
 

@@ -45,10 +45,11 @@ _LOST = Outcome("lost", error="worker_lost")
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A verified job and what gives its place in the prefetch window back."""
+    """A verified job, what gives its place in the window back, and a token of this delivery."""
 
     verified: Verified
     release: Callable[[], None]
+    token: str
 
 
 class _Queue(Protocol):
@@ -164,7 +165,7 @@ class Pipeline:
             for arrived in batch:
                 arrived.release()
             return
-        claims = self._ledger.claim([item.verified.job.claims.id for item in batch])
+        claims = self._ledger.claim([(item.verified.job.claims.id, item.token) for item in batch])
         for arrived, claim in zip(batch, claims, strict=True):
             if claim.status != "claimed":
                 arrived.release()

@@ -176,8 +176,9 @@ return #ids
 """,
 )
 
-#: ARGV: id, worker, lease ms, retention ms. Gives state or 'claimed', attempt, 1 for a hint too
-#: many (somebody put it there a second time), the time, attempts allowed.
+#: ARGV: id, worker, lease ms, retention ms, token of the delivery. Gives state or 'claimed',
+#: attempt, 1 for a hint too many (somebody put it there a second time), the time, attempts allowed.
+#: Asked again with the token that claimed, it answers the same: a lost reply costs nothing.
 CLAIM: Final = Script(
     "claim",
     _PRELUDE
@@ -185,8 +186,14 @@ CLAIM: Final = Script(
 local id = ARGV[1]
 local key = job_key(id)
 local r = redis.call('HMGET', key, 'state', 'attempt', 'due', 'expires', 'published', 'queue',
-  'max_attempts')
-if not r[1] then return {'unknown', 0, 1, now, 0} end
+  'max_attempts', 'claim')
+for i = 1, 7 do
+  if not r[i] then return {'unknown', 0, 1, now, 0} end
+end
+local token = ARGV[5] or ''
+if r[1] == 'running' and token ~= '' and r[8] == token then
+  return {'claimed', tonumber(r[2]), 0, now, tonumber(r[7])}
+end
 local extra = 0
 if redis.call('HINCRBY', key, 'taken', 1) > tonumber(r[5]) then extra = 1 end
 if r[1] ~= 'queued' then return {r[1], tonumber(r[2]), extra, now, tonumber(r[7])} end
@@ -196,7 +203,8 @@ if tonumber(r[4]) <= now then
 end
 if tonumber(r[3]) > now then return {'early', tonumber(r[2]), extra, now, tonumber(r[7])} end
 local attempt = r[2] + 1
-redis.call('HSET', key, 'state', 'running', 'attempt', attempt, 'worker', ARGV[2], 'started', now)
+redis.call('HSET', key, 'state', 'running', 'attempt', attempt, 'worker', ARGV[2],
+  'started', now, 'claim', token)
 redis.call('ZREM', 'cs:published:' .. r[6], id)
 redis.call('ZREM', 'cs:due', id)
 redis.call('ZADD', 'cs:running', now + tonumber(ARGV[3]), id)

@@ -69,8 +69,11 @@ class Actors:
     def expire(self, most: int = 100) -> list[str]:
         return [item.decode() for item in self._run("dispatcher", "expire", most, RETENTION_MS)]
 
-    def claim(self, job_id: str, worker: str = "w-1", lease_ms: int = 60_000) -> Claim:
-        return claim_from(self._run("worker", "claim", job_id, worker, lease_ms, RETENTION_MS))
+    def claim(
+        self, job_id: str, worker: str = "w-1", lease_ms: int = 60_000, token: str = ""
+    ) -> Claim:
+        args = (job_id, worker, lease_ms, RETENTION_MS, token)
+        return claim_from(self._run("worker", "claim", *args))
 
     def renew(self, held: Sequence[tuple[str, int]], lease_ms: int = 60_000) -> list[bool]:
         flat: list[Argument] = [part for pair in held for part in pair]

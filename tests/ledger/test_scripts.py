@@ -144,3 +144,21 @@ def test_an_attempt_that_could_not_begin_is_not_counted(actors: Actors) -> None:
     actors.take_due()
     actors.claim(job.job_id)
     assert actors.settle(job.job_id, 4, "retry") == "failed"
+
+
+def test_a_claim_whose_reply_was_lost_is_answered_again_and_not_counted(actors: Actors) -> None:
+    [job] = accepted(actors)
+    actors.take_due()
+    claim = actors.claim(job, token="delivery-1")
+    again = actors.claim(job, token="delivery-1")
+    assert (claim.status, again.status) == ("claimed", "claimed")
+    assert (again.attempt, again.extra) == (claim.attempt, False)
+    other = actors.claim(job, token="delivery-2")
+    assert (other.status, other.extra) == ("running", True)
+    assert actors.settle(job, claim.attempt) == "succeeded"
+
+
+def test_half_a_record_is_no_job(actors: Actors, ledger_redis: QuietRedis) -> None:
+    broken = job_id()
+    ledger_redis.redis("operator").hset(f"cs:job:{broken}", "state", "queued")
+    assert actors.claim(broken).status == "unknown"

@@ -39,10 +39,10 @@ class Ledger:
         self.quarantined: list[Quarantined] = []
         self.purged_paths: list[str] = []
 
-    def claim(self, job_ids: Sequence[str]) -> list[Claim]:
+    def claim(self, deliveries: Sequence[tuple[str, str]]) -> list[Claim]:
         self._serve()
         granted = Claim("claimed", 1, False, NOW, 5)
-        return [self.claim_as.get(item, granted) for item in job_ids]
+        return [self.claim_as.get(job, granted) for job, _ in deliveries]
 
     def renew(self, held: Sequence[tuple[str, int]]) -> list[bool]:
         self.renewed += held
@@ -89,7 +89,7 @@ class Setting:
 
     def arrive(self, given: Verified) -> None:
         name = given.job.claims.id
-        self.pipeline.arrived(Arrived(given, lambda: self.released.append(name)))
+        self.pipeline.arrived(Arrived(given, lambda: self.released.append(name), f"tag-{name}"))
 
     def in_pool(self, count: int = 1) -> list[Claimed]:
         wait_until(lambda: len(self.pool) >= count)

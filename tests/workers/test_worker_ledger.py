@@ -34,7 +34,9 @@ def settlement(number: int, attempt: int = 1) -> Settlement:
 
 
 def test_jobs_that_the_ledger_does_not_know(ledger: WorkerLedger) -> None:
-    assert [item.status for item in ledger.claim([job_id(1), job_id(2)])] == ["unknown"] * 2
+    assert [item.status for item in ledger.claim([(job_id(1), "a"), (job_id(2), "b")])] == [
+        "unknown"
+    ] * 2
     assert ledger.renew([(job_id(1), 1), (job_id(2), 7)]) == [False, False]
     assert ledger.settle([settlement(1)]) == [None]
 
@@ -79,11 +81,11 @@ def test_what_waits_for_the_quarantine_is_no_larger_than_what_is_kept() -> None:
 def test_a_redis_that_is_away_is_said_in_one_way(
     ledger: WorkerLedger, clean_servers: Servers
 ) -> None:
-    ledger.claim([job_id(1)])
+    ledger.claim([(job_id(1), "a")])
     clean_servers.local.stop_redis(kill=True)
     item = Quarantined("fast", "replayed", "digest", 1, b"x")
     for call in (
-        lambda: ledger.claim([job_id(1)]),
+        lambda: ledger.claim([(job_id(1), "a")]),
         lambda: ledger.renew([(job_id(1), 1)]),
         lambda: ledger.settle([settlement(1)]),
         lambda: ledger.purged(["jobs/a"]),
@@ -92,4 +94,4 @@ def test_a_redis_that_is_away_is_said_in_one_way(
         with pytest.raises(LedgerUnavailable):
             call()
     clean_servers.local.start_redis()
-    assert ledger.claim([job_id(1)])[0].status == "unknown"
+    assert ledger.claim([(job_id(1), "a")])[0].status == "unknown"
