@@ -67,7 +67,7 @@ def admit(authenticated: Authenticated, book: TaskBook, *, job_id: str, max_byte
         expires_at=submission.expires_at,
         priority=submission.priority,
         idempotency_key=read_idempotency_key(http.fields),
-        trace=read_trace(http.fields),
+        trace=read_trace(http.fields, authenticated.covered),
     )
 
 

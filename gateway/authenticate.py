@@ -19,4 +19,10 @@ def authenticate(raw: RawRequest, directory: ProducerDirectory) -> Authenticated
     check_body(raw.http)
     if not producer.may_call_from(raw.client):
         raise Refused("address_not_allowed", "register the address or call from another")
-    return Authenticated(raw=raw, producer=producer, keyid=presented.keyid, nonce=presented.nonce)
+    return Authenticated(
+        raw=raw,
+        producer=producer,
+        keyid=presented.keyid,
+        nonce=presented.nonce,
+        covered=presented.covered,
+    )

@@ -1,6 +1,7 @@
 """The body of `POST /v1/jobs`, read strictly into times and numbers."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -67,9 +68,12 @@ def read_idempotency_key(fields: dict[str, str]) -> str | None:
     return key
 
 
-def read_trace(fields: dict[str, str]) -> str | None:
-    """Give the request's `traceparent` where it is one; else none, as the standard says."""
-    text = fields.get("traceparent", "")
+def read_trace(fields: dict[str, str], covered: Collection[str]) -> str | None:
+    """Give the request's `traceparent` where it is one; else none, as the standard says.
+
+    None too where the signature does not cover it: what is sealed is what the producer signed.
+    """
+    text = fields.get("traceparent", "") if "traceparent" in covered else ""
     return text if _TRACEPARENT.fullmatch(text) else None
 
 

@@ -25,12 +25,17 @@ class RawRequest:
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """A request that a registered key signed; its nonce is not yet known to be new."""
+    """A request that a registered key signed; its nonce is not yet known to be new.
+
+    Attributes:
+        covered: the components that its signature covers; any other may have been changed.
+    """
 
     raw: RawRequest
     producer: Producer
     keyid: str
     nonce: str
+    covered: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

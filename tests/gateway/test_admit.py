@@ -1,5 +1,6 @@
 """Step 2: media type, grant, references, schema, secrets; in this order, and nothing echoed."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,14 +42,25 @@ def errors_of(refused: CountersignError) -> Any:
 
 
 def test_a_job_that_fits_is_admitted_with_all_that_was_asked() -> None:
-    trace = f"00-{'a' * 32}-{'b' * 16}-01"
     job = admitted(
         {**capture(amount=5), "delay": 60, "expires": 90, "priority": 9},
-        headers={"content-type": "application/json", "idempotency-key": "k", "traceparent": trace},
+        headers={"content-type": "application/json", "idempotency-key": "k"},
     )
     assert (job.job_id, job.task.name, job.args) == (JOB_ID, "payments.capture", {"amount": 5})
     assert (job.not_before, job.expires_at, job.priority) == (NOW + 60_000, NOW + 90_000, 9)
-    assert (job.idempotency_key, job.trace, job.secret_places) == ("k", trace, ())
+    assert (job.idempotency_key, job.trace, job.secret_places) == ("k", None, ())
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_trace_is_taken_where_it_was_signed(signed: bool) -> None:
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    headers = {"content-type": "application/json", "traceparent": trace}
+    authenticated = authenticate(raw_request({"task": "demo.echo"}, headers=headers), directory())
+    assert "traceparent" not in authenticated.covered
+    if signed:
+        authenticated = replace(authenticated, covered=authenticated.covered | {"traceparent"})
+    job = admit(authenticated, BOOK, job_id=JOB_ID, max_bytes=10_000)
+    assert job.trace == (trace if signed else None)
 
 
 @pytest.mark.parametrize(

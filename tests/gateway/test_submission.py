@@ -179,7 +179,12 @@ def test_an_idempotency_key_has_1_to_255_characters() -> None:
 
 def test_a_trace_parent_is_passed_on_where_it_is_one() -> None:
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
-    assert read_trace({"traceparent": trace}) == trace
+    assert read_trace({"traceparent": trace}, {"traceparent"}) == trace
     for other in ("", CANARY, trace + "-x", trace.upper(), f"01{trace[2:]}"):
-        assert read_trace({"traceparent": other}) is None
-    assert read_trace({}) is None
+        assert read_trace({"traceparent": other}, {"traceparent"}) is None
+    assert read_trace({}, {"traceparent"}) is None
+
+
+def test_a_trace_parent_that_is_not_signed_is_none() -> None:
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    assert read_trace({"traceparent": trace}, {"@method", "content-type"}) is None
