@@ -54,7 +54,6 @@ def _own(role: str, paths: StackPaths, ports: StackPorts, queues: Sequence[str])
             "COUNTERSIGN_LISTEN": f"{HOST}:{ports.gateway}",
             "COUNTERSIGN_HTTP_CERT": str(certificate),
             "COUNTERSIGN_HTTP_KEY": str(key),
-            "COUNTERSIGN_SIGNER": "transit",
         }
     if role == "worker":
         return {
