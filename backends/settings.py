@@ -12,6 +12,10 @@ from signing.errors import SettingError
 
 VaultAuth = Literal["approle", "cert", "kubernetes"]
 _AUTHS: Final[tuple[VaultAuth, ...]] = ("approle", "cert", "kubernetes")
+_SECRET_FILES: Final[Mapping[VaultAuth, str]] = {
+    "approle": "COUNTERSIGN_VAULT_SECRET_ID_FILE",
+    "kubernetes": "COUNTERSIGN_VAULT_JWT_FILE",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,17 @@ class RedisSettings:
 
 @dataclass(frozen=True, slots=True)
 class VaultSettings:
-    """Where Vault is and how this role logs in."""
+    """Where Vault is and how this role logs in.
+
+    Attributes:
+        secret_file: holds the AppRole secret id or the service account's token, which may be
+            replaced while the process runs; `None` for `cert`.
+    """
 
     address: str
     auth: VaultAuth
     role: str = field(repr=False)
-    secret: str = field(repr=False)
+    secret_file: Path | None
     tls: TlsSettings
 
 
@@ -122,10 +131,12 @@ def vault_settings(env: Environment) -> VaultSettings:
     auth = env.choice("COUNTERSIGN_VAULT_AUTH", _AUTHS, "approle")
     if auth == "approle":
         role = env.secret_file("COUNTERSIGN_VAULT_ROLE_ID_FILE")
-        secret = env.secret_file("COUNTERSIGN_VAULT_SECRET_ID_FILE")
     else:
         role = env.text("COUNTERSIGN_VAULT_ROLE")
-        secret = env.secret_file("COUNTERSIGN_VAULT_JWT_FILE") if auth == "kubernetes" else ""
+    secret_file = None
+    if auth in _SECRET_FILES:
+        env.secret_file(_SECRET_FILES[auth])  # refused here and now if it is none
+        secret_file = env.file(_SECRET_FILES[auth])
     return VaultSettings(
-        address=address, auth=auth, role=role, secret=secret, tls=tls_settings(env)
+        address=address, auth=auth, role=role, secret_file=secret_file, tls=tls_settings(env)
     )

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import hvac
@@ -17,6 +17,10 @@ T = TypeVar("T")
 
 TIMEOUT_S = 5
 RENEW_AT = 2 / 3  # of a token's life
+#: A token that could not be renewed counts until its end; so long until Vault is asked again.
+RENEW_AGAIN_S = 5.0
+#: So long one failure answers for all who ask.
+FAILURE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -38,6 +42,7 @@ class VaultLogin:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._token: _Token | None = None
+        self._failure: tuple[VaultUnavailable | VaultDenied | None, float] = (None, 0.0)
 
     def token(self) -> str:
         """Give a valid token.
@@ -49,11 +54,17 @@ class VaultLogin:
         token = self._token
         if token is not None and self._fresh(token):
             return token.value
-        with self._lock:
+        # While another thread renews a token that still counts, that token does.
+        counts = token is not None and self._counts(token)
+        if not self._lock.acquire(blocking=not counts) and token is not None:
+            return token.value
+        try:
             token = self._token
             if token is None or not self._fresh(token):
-                self._token = token = self._renewed(token)
+                self._token = token = self._renewed_or_failed(token)
             return token.value
+        finally:
+            self._lock.release()
 
     def fresh_token(self) -> str | None:
         """Give the token if that takes no call, for callers that must not block."""
@@ -89,16 +100,33 @@ class VaultLogin:
         return question(self.client())
 
     def _fresh(self, token: _Token) -> bool:
-        return token.pid == os.getpid() and self._monotonic() < token.renew_at
+        return self._counts(token) and self._monotonic() < token.renew_at
+
+    def _counts(self, token: _Token) -> bool:
+        return token.pid == os.getpid() and self._monotonic() < token.ends_at
+
+    def _renewed_or_failed(self, old: _Token | None) -> _Token:
+        """Renew or log in; who waited for an attempt that failed is told so and makes none."""
+        failure, until = self._failure
+        if failure is not None and self._monotonic() < until:
+            raise type(failure)(failure.message)
+        try:
+            return self._renewed(old)
+        except (VaultUnavailable, VaultDenied) as error:
+            self._failure = (error.with_traceback(None), self._monotonic() + FAILURE_S)
+            raise
 
     def _renewed(self, old: _Token | None) -> _Token:
         now = self._monotonic()
-        if old is not None and old.pid == os.getpid() and now < old.ends_at:
+        if old is not None and self._counts(old):
             try:
                 answer = self._client(old.value).auth.token.renew_self()
             except (Forbidden, InvalidRequest):
                 pass  # revoked or at its longest life: log in again
             except (VaultError, requests.RequestException) as error:
+                again = self._monotonic() + RENEW_AGAIN_S
+                if self._counts(old):
+                    return replace(old, renew_at=again)
                 raise _unavailable(error) from None
             else:
                 return _token_of(answer, now)
@@ -112,11 +140,23 @@ class VaultLogin:
     def _log_in(self) -> Any:
         settings = self._settings
         client = self._client(None)
+        if settings.auth == "cert":
+            return client.auth.cert.login(name=settings.role, use_token=False)
+        secret = self._secret()
         if settings.auth == "approle":
-            return client.auth.approle.login(settings.role, settings.secret, use_token=False)
-        if settings.auth == "kubernetes":
-            return client.auth.kubernetes.login(settings.role, settings.secret, use_token=False)
-        return client.auth.cert.login(name=settings.role, use_token=False)
+            return client.auth.approle.login(settings.role, secret, use_token=False)
+        return client.auth.kubernetes.login(settings.role, secret, use_token=False)
+
+    def _secret(self) -> str:
+        """Read the credential as its file holds it now: it is replaced there before it ends."""
+        path = self._settings.secret_file
+        try:
+            secret = "" if path is None else path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            secret = ""
+        if not secret:
+            raise VaultUnavailable("the file with this role's Vault credential cannot be read")
+        return secret
 
     def _client(self, token: str | None) -> Any:
         tls = self._settings.tls

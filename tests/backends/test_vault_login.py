@@ -3,13 +3,14 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from backends.errors import VaultDenied, VaultUnavailable
 from backends.settings import VaultSettings
-from backends.vault_login import VaultLogin
+from backends.vault_login import FAILURE_S, RENEW_AGAIN_S, VaultLogin
 from tests.backends.stub_vault import StubVault, login
 from tests.servers.servers import Servers
 
@@ -126,21 +127,59 @@ def test_each_way_in(
     gateway_vault: VaultSettings,
     stub_vault: StubVault,
     clock: Clock,
+    tmp_path: Path,
     auth: Any,
     path: str,
     body: Any,
 ) -> None:
-    settings = stub_vault.settings(gateway_vault, auth=auth, role="a-role", secret="a-jwt")
+    (tmp_path / "secret").write_text("a-jwt\n")
+    settings = stub_vault.settings(
+        gateway_vault, auth=auth, role="a-role", secret_file=tmp_path / "secret"
+    )
     stub_vault.answers.append(login("t-1"))
     assert VaultLogin(settings, clock).token() == "t-1"
     assert [(each.path, each.body) for each in stub_vault.requests] == [(path, body)]
 
 
+def test_a_credential_is_read_anew_at_each_login(
+    gateway_vault: VaultSettings, stub_vault: StubVault, clock: Clock, tmp_path: Path
+) -> None:
+    secret = tmp_path / "jwt"
+    secret.write_text("first")
+    settings = stub_vault.settings(gateway_vault, auth="kubernetes", secret_file=secret)
+    vault = VaultLogin(settings, clock)
+    stub_vault.answers.extend([login("t-1"), login("t-2")])
+    vault.token()
+    secret.write_text("second")
+    clock.now += 3600
+    vault.token()
+    assert [each.body["jwt"] for each in stub_vault.requests] == ["first", "second"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff"])
+def test_a_credential_that_cannot_be_read_is_said(
+    gateway_vault: VaultSettings, clock: Clock, tmp_path: Path, content: bytes | None
+) -> None:
+    secret = tmp_path / "secret"
+    if content is not None:
+        secret.write_bytes(content)
+    with pytest.raises(VaultUnavailable) as caught:
+        VaultLogin(replace(gateway_vault, secret_file=secret), clock).token()
+    assert caught.value.message == "the file with this role's Vault credential cannot be read"
+
+
 @pytest.mark.parametrize("part", ["role", "secret"])
 def test_wrong_credentials_are_denied_and_not_told(
-    gateway_vault: VaultSettings, clock: Clock, part: str
+    gateway_vault: VaultSettings, clock: Clock, tmp_path: Path, part: str
 ) -> None:
-    vault = VaultLogin(replace(gateway_vault, **{part: "canary-credential"}), clock)  # type: ignore[arg-type]
+    wrong = tmp_path / "secret"
+    wrong.write_text("canary-credential")
+    changed = (
+        replace(gateway_vault, role="canary-credential")
+        if part == "role"
+        else replace(gateway_vault, secret_file=wrong)
+    )
+    vault = VaultLogin(changed, clock)
     with pytest.raises(VaultDenied) as caught:
         vault.token()
     assert caught.value.message == "Vault refuses this role's credentials"
@@ -156,11 +195,60 @@ def test_a_sealed_or_failing_vault_is_unavailable(
     stub_vault.answers.extend([sealed, login("t-1"), sealed])
     with pytest.raises(VaultUnavailable):
         vault.token()
+    clock.now += FAILURE_S
     assert vault.token() == "t-1"
-    clock.now += 2401
+    clock.now += 3600
     with pytest.raises(VaultUnavailable) as caught:
         vault.token()
     assert "sealed" not in caught.value.message
+
+
+def test_a_token_that_cannot_be_renewed_now_is_used_until_its_end(
+    gateway_vault: VaultSettings, stub_vault: StubVault, clock: Clock
+) -> None:
+    vault = VaultLogin(stub_vault.settings(gateway_vault), clock)
+    sealed = (503, {"errors": ["Vault is sealed"]})
+    stub_vault.answers.extend([login("t-1"), sealed, sealed, sealed])
+    vault.token()
+    clock.now += 2401
+    assert vault.token() == vault.fresh_token() == "t-1"
+    assert len(stub_vault.requests) == 2  # not asked again at every call
+    clock.now += RENEW_AGAIN_S
+    assert vault.token() == "t-1"
+    assert len(stub_vault.requests) == 3
+    clock.now = 1000.0 + 3600
+    assert vault.fresh_token() is None
+    with pytest.raises(VaultUnavailable):
+        vault.token()
+
+
+def test_nobody_waits_for_the_renewal_of_a_token_that_counts(
+    gateway_vault: VaultSettings, stub_vault: StubVault, clock: Clock
+) -> None:
+    vault = VaultLogin(stub_vault.settings(gateway_vault), clock)
+    stub_vault.answers.append(login("t-1"))
+    vault.token()
+    clock.now += 2401
+    with vault._lock:  # as the thread that renews holds it
+        assert vault.token() == "t-1"
+
+
+def test_one_failure_is_shared_by_all_who_waited_for_it(
+    gateway_vault: VaultSettings, stub_vault: StubVault, clock: Clock
+) -> None:
+    vault = VaultLogin(stub_vault.settings(gateway_vault), clock)
+    stub_vault.answers.extend([(503, {}), login("t-1")])
+
+    def refused(_: int) -> str:
+        with pytest.raises(VaultUnavailable) as caught:
+            vault.token()
+        return caught.value.message
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(refused, range(16)))) == 1
+    assert len(stub_vault.requests) == 1
+    clock.now += FAILURE_S
+    assert vault.token() == "t-1"
 
 
 def test_a_vault_that_is_away_is_unavailable(gateway_vault: VaultSettings, clock: Clock) -> None:
