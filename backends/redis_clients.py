@@ -5,7 +5,7 @@ No client retries by itself: a script that may have run must not be sent a secon
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import redis
 import redis.asyncio
@@ -15,6 +15,7 @@ from redis.exceptions import (
     NoPermissionError,
     NoScriptError,
     RedisError,
+    ResponseError,
 )
 from redis.retry import Retry
 
@@ -25,6 +26,8 @@ from signing.ledger.lua import Script
 
 TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
+#: Error codes for which redis-py has no class, and which every call would get (Redis's server.c).
+_OF_THE_SERVER: Final = ("BUSY ", "MISCONF ", "NOREPLICAS ")
 
 Argument: TypeAlias = str | bytes | int
 SyncRedis: TypeAlias = "redis.Redis"
@@ -61,6 +64,24 @@ def run_scripts(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
     Raises:
         LedgerUnavailable: where Redis cannot be reached or refuses a script.
     """
+    return checked(run_each(client, calls))
+
+
+async def run_scripts_async(client: AsyncRedis, calls: Sequence[Call]) -> list[Any]:
+    """As `run_scripts`, on an asyncio client.
+
+    Raises:
+        LedgerUnavailable: likewise.
+    """
+    return checked(await run_each_async(client, calls))
+
+
+def run_each(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
+    """As `run_scripts`, but a call that failed by itself has a `LedgerUnavailable` for its reply.
+
+    Raises:
+        LedgerUnavailable: where Redis cannot be reached or does not serve any call.
+    """
     try:
         replies = _pipeline(client, calls)
         missing = _missing(replies)
@@ -72,11 +93,11 @@ def run_scripts(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
                 replies[i] = reply
     except (RedisError, OSError) as error:
         raise unavailable(error) from None
-    return checked(replies)
+    return [_reply_or_error(reply) for reply in replies]
 
 
-async def run_scripts_async(client: AsyncRedis, calls: Sequence[Call]) -> list[Any]:
-    """As `run_scripts`, on an asyncio client.
+async def run_each_async(client: AsyncRedis, calls: Sequence[Call]) -> list[Any]:
+    """As `run_each`, on an asyncio client.
 
     Raises:
         LedgerUnavailable: likewise.
@@ -92,7 +113,7 @@ async def run_scripts_async(client: AsyncRedis, calls: Sequence[Call]) -> list[A
                 replies[i] = reply
     except (RedisError, OSError) as error:
         raise unavailable(error) from None
-    return checked(replies)
+    return [_reply_or_error(reply) for reply in replies]
 
 
 def checked(replies: list[Any]) -> list[Any]:
@@ -102,9 +123,21 @@ def checked(replies: list[Any]) -> list[Any]:
         LedgerUnavailable: naming Redis's error class and never its text, which quotes arguments.
     """
     for reply in replies:
+        if isinstance(reply, LedgerUnavailable):
+            raise reply
         if isinstance(reply, RedisError):
             raise unavailable(reply)
     return replies
+
+
+def _reply_or_error(reply: Any) -> Any:
+    """Convert the error of one call; what says that Redis serves nobody is raised."""
+    if not isinstance(reply, RedisError):
+        return reply
+    # redis-py has classes of its own for the states of a server that it knows.
+    if type(reply) is not ResponseError or str(reply).startswith(_OF_THE_SERVER):
+        raise unavailable(reply)
+    return unavailable(reply)
 
 
 def unavailable(error: Exception) -> LedgerUnavailable:

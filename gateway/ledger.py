@@ -12,10 +12,12 @@ from backends.redis_clients import (
     AsyncRedis,
     Call,
     checked,
+    run_each_async,
     run_scripts_async,
     unavailable,
 )
 from gateway.batching import Batcher
+from signing.errors import CountersignError
 from signing.ledger import keys
 from signing.ledger.lua import ACCEPT, CANCEL
 from signing.ledger.record import (
@@ -23,6 +25,7 @@ from signing.ledger.record import (
     RETENTION_MS,
     Acceptance,
     Accepted,
+    LedgerInvalid,
     Record,
     accepted_from,
     record_from,
@@ -47,18 +50,21 @@ class GatewayLedger:
 
     def __init__(self, client: AsyncRedis) -> None:
         self._client = client
-        self._accepts: Batcher[Acceptance, Accepted] = Batcher(self._accept, most=256, lanes=1)
+        self._accepts: Batcher[Acceptance, Accepted | CountersignError] = Batcher(
+            self._accept, most=256, lanes=1
+        )
 
     async def accept(self, acceptance: Acceptance) -> Accepted:
         """Run the script `accept`.
 
         Raises:
             LedgerUnavailable: where it may not have run.
+            LedgerInvalid: where its reply is not of its form.
         """
-        try:
-            return await asyncio.wait_for(self._accepts.submit(acceptance), PATIENCE_S)
-        except TimeoutError:
-            raise LedgerUnavailable("the ledger's Redis does not answer in time") from None
+        answer = await _guarded(self._accepts.submit(acceptance))
+        if isinstance(answer, CountersignError):
+            raise answer
+        return answer
 
     async def use_nonce(self, keyid: str, nonce: str) -> bool:
         """Mark a nonce of a key as used; tell whether it was new.
@@ -116,10 +122,12 @@ class GatewayLedger:
         """
         await _guarded(_converted(self._client.ping()))
 
-    async def _accept(self, acceptances: Sequence[Acceptance]) -> Sequence[Accepted]:
+    async def _accept(
+        self, acceptances: Sequence[Acceptance]
+    ) -> Sequence[Accepted | CountersignError]:
+        """Answer each; what is wrong with one is its own answer, and nobody else's."""
         calls = [Call(ACCEPT, item.script_keys(), item.script_args()) for item in acceptances]
-        replies = await run_scripts_async(self._client, calls)
-        return [accepted_from(reply) for reply in replies]
+        return [_accepted(reply) for reply in await run_each_async(self._client, calls)]
 
     async def _read(self, job_id: str) -> JobState | None:
         pipe = self._client.pipeline(transaction=False)
@@ -128,6 +136,15 @@ class GatewayLedger:
         fields, result = checked(await _converted(pipe.execute(raise_on_error=False)))
         record = record_from(job_id, fields)
         return None if record is None else JobState(record, result)
+
+
+def _accepted(reply: object) -> Accepted | CountersignError:
+    if isinstance(reply, LedgerUnavailable):
+        return reply
+    try:
+        return accepted_from(reply)
+    except LedgerInvalid as error:
+        return error
 
 
 async def _guarded(call: Awaitable[T]) -> T:

@@ -1,20 +1,35 @@
 """The ledger as a worker uses it: claim, renew, settle, quarantine; many jobs to a round trip."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from redis.exceptions import RedisError
 
-from backends.redis_clients import Argument, Call, SyncRedis, run_scripts, unavailable
+from backends.errors import LedgerUnavailable
+from backends.redis_clients import (
+    Argument,
+    Call,
+    SyncRedis,
+    run_each,
+    run_scripts,
+    unavailable,
+)
+from signing.errors import CountersignError
 from signing.ledger import keys
 from signing.ledger.lua import CLAIM, RENEW, SETTLE
-from signing.ledger.record import RETENTION_MS, Claim, claim_from, state_from
+from signing.ledger.record import RETENTION_MS, Claim, LedgerInvalid, claim_from, state_from
 from signing.ledger.states import State
 from workers.types import OutcomeKind
 
 QUARANTINE_LENGTH: Final = 10_000
 QUARANTINED_BYTES: Final = 65_536
+
+T = TypeVar("T")
+
+_NOT_CLAIMED: Final = Claim("unknown", attempt=0, extra=False, at=0, max_attempts=0)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +84,19 @@ class WorkerLedger:
     def claim(self, deliveries: Sequence[tuple[str, str]]) -> list[Claim]:
         """Claim jobs, by (job id, token of the delivery), under this worker's lease.
 
-        To be called again with the same tokens where its reply was lost.
+        To be called again with the same tokens where its reply was lost. A job whose claim fails
+        by itself is `unknown` here: its hint is let go, and the ledger gives it again.
         """
         calls = [
             Call(CLAIM, (), (job_id, self._worker, self._lease_ms, RETENTION_MS, token))
             for job_id, token in deliveries
         ]
-        return [claim_from(reply) for reply in run_scripts(self._client, calls)]
+        replies = run_each(self._client, calls)
+        claims = [_read(reply, claim_from) for reply in replies]
+        for (job_id, _), claim in zip(deliveries, claims, strict=True):
+            if isinstance(claim, CountersignError):
+                _log.error("job %s could not be claimed: %s", job_id, claim.message)
+        return [_NOT_CLAIMED if isinstance(each, CountersignError) else each for each in claims]
 
     def renew(self, held: Sequence[tuple[str, int]]) -> list[bool]:
         """Renew leases of (job id, attempt); tell which are still this worker's."""
@@ -84,9 +105,25 @@ class WorkerLedger:
         return [item == 1 for item in reply]
 
     def settle(self, settlements: Sequence[Settlement]) -> list[State | None]:
-        """Settle attempts; `None` for one that no longer held its job."""
-        replies = run_scripts(self._client, [item.call() for item in settlements])
-        return [state_from(reply) for reply in replies]
+        """Settle attempts; `None` for one that no longer held its job, or cannot be settled.
+
+        One that fails by itself is tried once more without the others and then given up: its
+        lease brings the job back.
+        """
+        states: list[State | None] = []
+        for item, reply in zip(settlements, self._settled(settlements), strict=True):
+            state = reply
+            if isinstance(state, CountersignError):
+                (state,) = self._settled([item])
+            if isinstance(state, CountersignError):
+                _log.error("job %s could not be settled: %s", item.job_id, state.message)
+                state = None
+            states.append(state)
+        return states
+
+    def _settled(self, settlements: Sequence[Settlement]) -> list[State | CountersignError | None]:
+        replies = run_each(self._client, [item.call() for item in settlements])
+        return [_read(reply, state_from) for reply in replies]
 
     def purged(self, paths: Sequence[str]) -> None:
         """Say that these paths' secrets are deleted."""
@@ -117,3 +154,13 @@ class WorkerLedger:
                 pipe.execute()
         except (RedisError, OSError) as error:
             raise unavailable(error) from None
+
+
+def _read(reply: object, read: Callable[[object], T]) -> T | CountersignError:
+    """Read the reply of one call; what is wrong with it is given, and the others are read too."""
+    if isinstance(reply, LedgerUnavailable):
+        return reply
+    try:
+        return read(reply)
+    except LedgerInvalid as error:
+        return error
