@@ -35,11 +35,6 @@ def result(job_id: str) -> str:
     return f"cs:result:{job_id}"
 
 
-def producer(name: str) -> str:
-    """Zset of a producer's jobs: job id -> when it was accepted, ms."""
-    return f"cs:producer:{name}"
-
-
 def rate(name: str) -> str:
     """String with the theoretical arrival time of a producer's next job, ms."""
     return f"cs:rate:{name}"

@@ -123,7 +123,6 @@ redis.call('HSET', job_key(id), 'state', 'queued', 'accepted', now, 'due', due,
 redis.call('SET', 'cs:seal:' .. id, ARGV[2])
 redis.call('ZADD', 'cs:due', due, id)
 redis.call('ZADD', 'cs:expiring', a[5], id)
-redis.call('ZADD', 'cs:producer:' .. producer, now, id)
 if KEYS[2] ~= '' then
   redis.call('SET', KEYS[2], id .. '|' .. a[2], 'PX', a[3])
 end

@@ -135,7 +135,6 @@ def test_the_keys_are_the_ledgers() -> None:
         keys.job("<id>"),
         keys.seal("<id>"),
         keys.result("<id>"),
-        keys.producer("<name>"),
         keys.rate("<producer>"),
         re.sub(r"[0-9a-f]{32}", "<hash>", keys.nonce("a", "b")),
         re.sub(r"[0-9a-f]{32}", "<hash>", keys.idempotency("a", "b")),

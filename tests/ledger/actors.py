@@ -39,9 +39,14 @@ class Actors:
         seconds, micros = self._servers.redis("operator").time()
         return int(seconds) * 1000 + int(micros) // 1000
 
-    def look(self, ids: Sequence[str], queues: Sequence[str], producers: Sequence[str]) -> Snapshot:
+    def look(self, ids: Sequence[str], queues: Sequence[str]) -> Snapshot:
         """Take a snapshot."""
-        return take_snapshot(self._servers.redis("operator"), ids, queues, producers)
+        return take_snapshot(self._servers.redis("operator"), ids, queues)
+
+    def kept_for_ever(self) -> set[str]:
+        """Keys that Redis will not let go of by itself."""
+        client: Any = self._servers.redis("operator")
+        return {key.decode() for key in client.scan_iter() if client.ttl(key) == -1}
 
     def arrival(self, producer: str) -> float:
         """The theoretical arrival time of a producer's next job, ms."""

@@ -388,7 +388,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return reply
 
     def _look(self) -> Snapshot:
-        return self.actors.look(self.known, [QUEUE], list(LIMITS))
+        return self.actors.look(self.known, [QUEUE])
 
     def _hold(self, condition: bool, said: str) -> None:
         if not condition:

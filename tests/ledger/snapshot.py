@@ -14,8 +14,8 @@ Fields = Mapping[str, str]
 
 #: The fields that a transition may change; all others are written once.
 CHANGING: Final = frozenset(
-    {"state", "due", "attempt", "published", "taken", "worker", "started", "finished", "error"}
-    | {"max_attempts"}
+    {"state", "due", "attempt", "published", "taken", "claim", "worker", "started", "finished"}
+    | {"error", "max_attempts"}
 )
 
 
@@ -32,7 +32,6 @@ class Snapshot:
     published: Mapping[str, Index]
     purge: frozenset[str]
     open: Mapping[str, int]
-    producers: Mapping[str, Index]
     now: int
 
     def state(self, job_id: str) -> State | None:
@@ -50,18 +49,16 @@ class Snapshot:
         return frozenset(i for i in self.jobs if self.state(i) not in TERMINAL)
 
 
-def take_snapshot(
-    operator: redis.Redis, ids: Iterable[str], queues: Iterable[str], producers: Iterable[str]
-) -> Snapshot:
+def take_snapshot(operator: redis.Redis, ids: Iterable[str], queues: Iterable[str]) -> Snapshot:
     """Read everything in one transaction."""
-    jobs, names, owners = list(ids), list(queues), list(producers)
+    jobs, names = list(ids), list(queues)
     pipe: Any
     with operator.pipeline(transaction=True) as pipe:
         for job in jobs:
             pipe.hgetall(f"cs:job:{job}")
             pipe.exists(f"cs:seal:{job}")
             pipe.exists(f"cs:result:{job}")
-        for key in ("cs:due", "cs:running", "cs:expiring", *_published(names), *_lists(owners)):
+        for key in ("cs:due", "cs:running", "cs:expiring", *_published(names)):
             pipe.zrange(key, 0, -1, withscores=True)
         pipe.zrange("cs:purge", 0, -1)
         pipe.hgetall("cs:open")
@@ -78,8 +75,7 @@ def take_snapshot(
         due=indexes[0],
         running=indexes[1],
         expiring=indexes[2],
-        published=dict(zip(names, indexes[3 : 3 + len(names)], strict=True)),
-        producers=dict(zip(owners, indexes[3 + len(names) :], strict=True)),
+        published=dict(zip(names, indexes[3:], strict=True)),
         purge=frozenset(path.decode() for path in purge),
         open={name: int(count) for name, count in _text(open_jobs).items()},
         now=seconds * 1000 + micros // 1000,
@@ -109,8 +105,6 @@ def broken_rules(held: Snapshot) -> list[str]:
         secrets = f"jobs/{fields['queue']}/{fields['task']}/{job}"
         if (secrets in held.purge) != (state in TERMINAL and fields["secret"] == "1"):
             said.append(f"a job that is {state} has its secret listed: {secrets in held.purge}")
-        if job not in held.producers[fields["producer"]]:
-            said.append("a producer's job is not in its list")
     return said + _strangers(held) + _counts(held)
 
 
@@ -162,10 +156,6 @@ def _counts(held: Snapshot) -> list[str]:
 
 def _published(queues: Iterable[str]) -> list[str]:
     return [f"cs:published:{queue}" for queue in queues]
-
-
-def _lists(producers: Iterable[str]) -> list[str]:
-    return [f"cs:producer:{name}" for name in producers]
 
 
 def _text(fields: Mapping[bytes, bytes]) -> dict[str, str]:

@@ -64,12 +64,12 @@ def test_what_is_not_due_for_a_month_is_not_touched(actors: Actors) -> None:
     now = actors.now()
     job = acceptance(now, not_before=now + MONTH_MS, expires_at=now + 2 * MONTH_MS)
     actors.accept(job)
-    before = actors.look([job.job_id], [QUEUE], ["acme"])
+    before = actors.look([job.job_id], [QUEUE])
     assert actors.take_due() == ()
     assert actors.reap() == {}
     assert actors.expire() == []
     assert actors.republish(QUEUE, 0) == 0
-    after = actors.look([job.job_id], [QUEUE], ["acme"])
+    after = actors.look([job.job_id], [QUEUE])
     assert after.jobs == before.jobs
     assert after.due == {job.job_id: now + MONTH_MS}
     assert actors.claim(job.job_id).status == "early"
@@ -90,7 +90,7 @@ def test_what_the_queue_still_holds_is_not_published_twice(
     actors.take_due()
     assert actors.republish(QUEUE, in_queue) == again
     assert len(actors.take_due()) == again
-    held = actors.look(jobs, [QUEUE], ["acme"])
+    held = actors.look(jobs, [QUEUE])
     assert len(held.published[QUEUE]) == 20
 
 
@@ -115,11 +115,22 @@ def test_a_nonce_is_used_up_by_a_request_that_is_refused(
     assert actors.accept(replace(refused, limits=Limits())).outcome == "replayed"
 
 
+def test_nothing_of_a_settled_job_is_kept_for_ever(actors: Actors) -> None:
+    """What has no end of its own may hold jobs that are open, and nothing of those that settled."""
+    now = actors.now()
+    job = acceptance(now, limits=Limits(per_second=1000), has_secret=False)
+    actors.accept(job)
+    kept = actors.kept_for_ever()
+    assert {f"cs:job:{job.job_id}", f"cs:seal:{job.job_id}", "cs:due"} <= kept
+    assert actors.cancel(job.job_id, "acme") == "queued"
+    assert actors.kept_for_ever() == {"cs:open"}
+
+
 def test_an_id_is_not_accepted_twice(actors: Actors) -> None:
     [job] = accepted(actors)
     with pytest.raises(LedgerUnavailable):
         actors.accept(acceptance(actors.now(), job_id=job, producer="other"))
-    held = actors.look([job], [QUEUE], ["acme", "other"])
+    held = actors.look([job], [QUEUE])
     assert held.jobs[job]["producer"] == "acme"
     assert held.open == {"acme": 1}
 

@@ -38,7 +38,6 @@ def test_names_are_those_that_the_scripts_and_the_access_rules_have() -> None:
     assert keys.seal("i") == "cs:seal:i"
     assert keys.result("i") == "cs:result:i"
     assert keys.published("q") == "cs:published:q"
-    assert keys.producer("p") == "cs:producer:p"
     assert keys.rate("p") == "cs:rate:p"
 
 
