@@ -1,5 +1,6 @@
 """A value that Vault holds and that is loaded anew every few seconds, in a thread of its own."""
 
+import logging
 import math
 import threading
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from backends.errors import VaultUnavailable
 from signing.errors import CountersignError
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 #: A revoked key stops counting within 10 s: one refresh, and one more that failed, fit into that.
 REFRESH_S: Final = 4.0
@@ -94,7 +97,10 @@ class Refreshed(Generic[T]):
                 if self._stopped:
                     return
                 asked = self._asked
-            self.refresh()
+            try:
+                self.refresh()
+            except Exception as error:  # noqa: BLE001 - without this thread all would grow too old
+                _log.error("%s could not be refreshed: %s", self._name, type(error).__name__)
             if asked:
                 with self._changed:
                     self._asked = False

@@ -156,3 +156,17 @@ def test_nobody_waits_long_for_a_vault_that_hangs(monkeypatch: pytest.MonkeyPatc
     assert value.current() == "one"
     go.set()
     value.stop()
+
+
+def test_an_error_that_nobody_expected_is_logged_by_its_type_and_loading_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(refreshed, "REFRESH_S", 0.001)
+    value = started(Source("one", RuntimeError("canary"), "two"))
+    deadline = time.monotonic() + 10
+    while value.current() != "two" and time.monotonic() < deadline:
+        time.sleep(0.001)
+    value.stop()
+    assert value.current() == "two"
+    assert "the keyring could not be refreshed: RuntimeError" in caplog.text
+    assert "canary" not in caplog.text
