@@ -75,7 +75,7 @@ def answer_data(status: int, answer: bytes) -> Any:
         raise VaultDenied("Vault refuses the call: check this role's policy")
     if status == 404:
         raise VaultNotFound("Vault holds nothing there")
-    if status >= 400:
+    if not 200 <= status < 300:
         raise VaultUnavailable(f"Vault does not serve: status {status}")
     if not answer:
         return None

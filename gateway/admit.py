@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.detect import Finding, find_secrets
 from gateway.errors import ProblemMember, Refused
@@ -19,6 +20,9 @@ from signing.catalog import Catalog, TaskSpec
 from signing.errors import ReferenceInvalid
 from signing.references import parse_reference
 from signing.strict_json import JsonObject
+
+#: Each takes a reference of some 150 bytes in the seal, and a place in one write to Vault.
+MAX_SECRETS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,10 @@ def _secret_places(
     undeclared = [item for item in findings if not is_within(item.pointer, declared)]
     if spec.undeclared_secrets == "refuse":
         _refuse_findings(undeclared)
-    return outermost([*sorted(declared), *(item.pointer for item in undeclared)])
+    places = outermost([*sorted(declared), *(item.pointer for item in undeclared)])
+    if len(places) > MAX_SECRETS:
+        raise Refused("secret_refused", f"too many secrets: {MAX_SECRETS} at most")
+    return places
 
 
 def _refuse_findings(findings: list[Finding]) -> None:

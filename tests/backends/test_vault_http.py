@@ -107,6 +107,15 @@ def test_an_answer_that_is_no_object_is_unavailable(answer: bytes) -> None:
         answer_data(200, answer)
 
 
+@pytest.mark.parametrize("status", [100, 199, 300, 301, 302, 304, 307, 308, 400, 429, 500, 503])
+def test_what_is_not_a_success_is_unavailable(status: int) -> None:
+    """A redirect to the active server is no answer: nothing was written or signed."""
+    for answer in (b"", b'{"data": {"signature": "x"}}'):
+        with pytest.raises(VaultUnavailable) as caught:
+            answer_data(status, answer)
+        assert caught.value.message == f"Vault does not serve: status {status}"
+
+
 @pytest.mark.parametrize(("answer", "data"), [(b"", None), (b"{}", None), (b'{"data":[1]}', [1])])
 def test_an_answer_with_and_without_data(answer: bytes, data: Any) -> None:
     assert answer_data(204, answer) == data

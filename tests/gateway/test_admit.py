@@ -51,6 +51,15 @@ def test_a_job_that_fits_is_admitted_with_all_that_was_asked() -> None:
     assert (job.idempotency_key, job.trace, job.secret_places) == ("k", None, ())
 
 
+def test_a_job_has_at_most_256_secrets() -> None:
+    def body(count: int) -> dict[str, Any]:
+        return {"task": "demo.echo", "args": {"value": [STRIPE_KEY] * count}}
+
+    assert len(admitted(body(256)).secret_places) == 256
+    refused = refusal(body(257))
+    assert (refused.code, refused.message) == ("secret_refused", "too many secrets: 256 at most")
+
+
 @pytest.mark.parametrize("signed", [True, False])
 def test_a_trace_is_taken_where_it_was_signed(signed: bool) -> None:
     trace = f"00-{'a' * 32}-{'b' * 16}-01"
