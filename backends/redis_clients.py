@@ -182,7 +182,7 @@ def _options(settings: RedisSettings, timeout: float) -> dict[str, Any]:
         "username": settings.user,
         "password": settings.password,
         "socket_timeout": timeout,
-        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        "socket_connect_timeout": min(CONNECT_TIMEOUT_S, timeout),
         "socket_keepalive": True,
         "ssl": True,
         "ssl_cert_reqs": "required",

@@ -12,7 +12,7 @@ from typing import Final
 
 from backends.errors import LedgerUnavailable, VaultDenied, VaultUnavailable
 from backends.keyring_source import load_keyring
-from backends.redis_clients import check_server, connect
+from backends.redis_clients import TIMEOUT_S, check_server, connect
 from backends.refreshed import Refreshed
 from backends.transit import JOB_KEY, RESULT_KEY, names_version
 from backends.vault_http import TransitSigner, VaultHttp
@@ -35,6 +35,8 @@ from workers.verify import verify
 from workers.window import Window
 
 MAX_NAME: Final = 64
+#: A call that hangs ends while the lease goes on, with time left to renew it on a new connection.
+CALLS_TO_A_LEASE: Final = 3
 
 _MENDS: Final[Mapping[type[CountersignError], str]] = {
     LedgerUnavailable: (
@@ -96,7 +98,7 @@ def work(settings: WorkerSettings) -> int:
     """
     registry = load_tasks(settings.tasks, app_dir=settings.app_dir)
     check_serves(settings.catalog, registry, settings.queues)
-    client = connect(settings.ledger)
+    client = connect(settings.ledger, timeout=min(TIMEOUT_S, settings.lease_s / CALLS_TO_A_LEASE))
     login = VaultLogin(settings.vault, time.monotonic)
     with _starting():
         check_server(client, settings.ledger)
