@@ -130,7 +130,8 @@ class GatewayLedger:
         return [_accepted(reply) for reply in await run_each_async(self._client, calls)]
 
     async def _read(self, job_id: str) -> JobState | None:
-        pipe = self._client.pipeline(transaction=False)
+        # At one moment: a job that settles between the two would have a result and be running.
+        pipe = self._client.pipeline(transaction=True)
         pipe.hgetall(keys.job(job_id))
         pipe.get(keys.result(job_id))
         fields, result = checked(await _converted(pipe.execute(raise_on_error=False)))

@@ -70,6 +70,9 @@ def _outcome(state: JobState, keyring: Keyring, audience: str, now: int) -> _Out
     except SealInvalid as error:
         # Somebody wrote to the ledger who is no worker; its word is not passed on.
         return _Outcome(None, {"code": "result_unverified", "reason": error.code}, None)
+    if claims.state != state.record.state:
+        # The record is not sealed: where it says otherwise than the worker, it was altered.
+        return _Outcome(None, {"code": "result_unverified", "reason": "result_mismatch"}, None)
     told: JsonValue = None
     if claims.error is not None:
         told = {"code": claims.error, "type": claims.error_type}

@@ -88,6 +88,24 @@ def test_a_sealed_failure_tells_code_and_type_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sealed_state", "state"),
+    [
+        ("failed", "succeeded"),
+        ("succeeded", "failed"),
+        ("succeeded", "cancelled"),
+        ("succeeded", "running"),
+        ("failed", "queued"),
+    ],
+)
+def test_a_state_other_than_the_sealed_one_is_not_passed_off_as_sealed(
+    sealed_state: str, state: str
+) -> None:
+    told = view(result(state=sealed_state), state=state)
+    assert told["error"] == {"code": "result_unverified", "reason": "result_mismatch"}
+    assert (told["result"], told["sealed_result"]) == (None, None)
+
+
+@pytest.mark.parametrize(
     ("forged", "reason"),
     [
         (b"not an envelope", "seal_malformed"),
