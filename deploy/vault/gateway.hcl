@@ -1,8 +1,9 @@
 # The gateway stores secrets and cannot read one; it signs jobs with a key that never leaves Vault.
 
-# One write per job. `update` lets a write whose answer was lost be sent again.
+# One write per job. Without `update` nobody writes over a secret, nor pushes its version 1, which the
+# job's seal names, out of the versions that are kept.
 path "countersign-secrets/data/jobs/*" {
-  capabilities = ["create", "update"]
+  capabilities = ["create"]
 }
 
 # Removes the secrets of a job that was refused after they were stored.

@@ -65,10 +65,11 @@ def call(method: str, path: str, **body: Any) -> Action:
     )
 
 
-JOB, GRANT = "jobs/fast/t/{}", "producers/acme/{}"
+JOB, NEW_JOB, GRANT = "jobs/fast/t/{}", "jobs/fast/new/{}", "producers/acme/{}"
 
 TABLE: list[tuple[str, str, Action]] = [
-    ("write a job's secret", "g", write(SECRETS, JOB)),
+    ("write a job's secret", "g", write(SECRETS, NEW_JOB)),
+    ("write over a job's secret", "", write(SECRETS, JOB)),
     ("read a job's secret", "w", read(SECRETS, JOB)),
     ("read its metadata", "", metadata(SECRETS, JOB)),
     ("list jobs", "", listing(SECRETS, "jobs/fast/t")),
@@ -122,6 +123,7 @@ def unique(servers: Servers) -> str:
 def test_who_may(servers: Servers, unique: str, what: str, roles: str, action: Action) -> None:
     may = ""
     for role in ROLES:
+        destroy(SECRETS, JOB)(servers.vault("gateway"), unique)
         write(SECRETS, JOB)(servers.vault("gateway"), unique)
         write(SECRETS, GRANT)(servers.vault("security"), unique)
         if allowed(action, servers.vault(role), unique):

@@ -40,8 +40,8 @@ def reader(servers: Servers, clients: list[VaultHttp]) -> VaultSecretReader:
 def test_each_version_has_its_fields(
     servers: Servers, reader: VaultSecretReader, clients: list[VaultHttp]
 ) -> None:
-    path = f"jobs/fast/t/{uuid4().hex}"
-    kv = servers.vault("gateway").secrets.kv.v2
+    path = f"producers/acme/{uuid4().hex}"  # a job's own secret has one version
+    kv = servers.vault("security").secrets.kv.v2
     for card in ("first", {"number": "second"}):
         kv.create_or_update_secret(mount_point=MOUNT, path=path, secret={"card": card})
     assert reader.read(MOUNT, path, 1) == {"card": "first"}
