@@ -95,14 +95,16 @@ class GatewayLedger:
         replies = await _guarded(run_scripts_async(self._client, [call]))
         return str(replies[0], "ascii")
 
-    async def purgeable(self, before_ms: int, most: int) -> list[str]:
+    async def purgeable(self, before_ms: int, most: int, passed: int = 0) -> list[str]:
         """Give Vault paths of settled jobs' secrets that nobody has deleted yet.
+
+        The first `passed` of them are left out.
 
         Raises:
             LedgerUnavailable: where Redis does not answer.
         """
         found = await _guarded(
-            _converted(self._client.zrangebyscore(keys.PURGE, "-inf", before_ms, 0, most))
+            _converted(self._client.zrangebyscore(keys.PURGE, "-inf", before_ms, passed, most))
         )
         return [str(path, "ascii") for path in found]
 

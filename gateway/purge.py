@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from gateway.ledger import GatewayLedger
@@ -17,28 +18,58 @@ BATCH: Final = 100
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What became of one batch."""
+
+    deleted: int
+    failed: int
+
+
 async def purge_forever(
     ledger: GatewayLedger, store: SecretStore, clock: Callable[[], int]
 ) -> None:
-    """Delete what is left, every few seconds, until cancelled."""
+    """Delete what is left, every few seconds, until cancelled.
+
+    What fails is passed over until the list's end was reached: it holds nothing else up.
+    """
+    passed = 0
     while True:
         try:
-            while await purge_once(ledger, store, clock()) == BATCH:
-                pass
+            batch = await purge_once(ledger, store, clock(), passed)
         except CountersignError as error:
             _log.warning("secrets of settled jobs wait for deletion: %s", error.code)
-        await asyncio.sleep(EVERY_S)
+            batch = Purged(0, 0)
+        is_full = batch.deleted + batch.failed == BATCH
+        passed = passed + batch.failed if is_full else 0
+        if not (is_full and batch.deleted):
+            await asyncio.sleep(EVERY_S)
 
 
-async def purge_once(ledger: GatewayLedger, store: SecretStore, now: int) -> int:
-    """Delete one batch and give its size.
+async def purge_once(
+    ledger: GatewayLedger, store: SecretStore, now: int, passed: int = 0
+) -> Purged:
+    """Delete one batch, from the place after those that are passed over.
+
+    What was not deleted stays listed.
 
     Raises:
-        LedgerUnavailable, VaultUnavailable: what was not deleted stays listed.
+        LedgerUnavailable: where Redis does not answer.
     """
-    paths = await ledger.purgeable(now - GRACE_MS, BATCH)
+    paths = await ledger.purgeable(now - GRACE_MS, BATCH, passed)
+    deleted, codes = [], set()
     for path in paths:
-        await store.delete(path)
-    if paths:
-        await ledger.purged(paths)
-    return len(paths)
+        try:
+            await store.delete(path)
+        except CountersignError as error:
+            codes.add(error.code)
+        else:
+            deleted.append(path)
+    if deleted:
+        await ledger.purged(deleted)
+    failed = len(paths) - len(deleted)
+    if failed:
+        _log.warning(
+            "secrets of %d settled jobs wait for deletion: %s", failed, ", ".join(sorted(codes))
+        )
+    return Purged(len(deleted), failed)
