@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,24 @@ from tests.servers.servers import Servers
 from tests.servers.stack import Producer, Stack
 
 
-@pytest.fixture(scope="session")
-def servers() -> Iterator[Servers]:
-    """Redis and OpenBao, once per test process; their data is whatever other tests left."""
+@contextmanager
+def running_servers() -> Iterator[Servers]:
+    """Start Redis and OpenBao in a directory of their own."""
     # Not below pytest's own directory: a second run of pytest at the same time cleans that up.
     with (
         tempfile.TemporaryDirectory(prefix="countersign-") as directory,
         Servers(Path(directory)) as running,
     ):
+        yield running
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """Redis and OpenBao, once per test process; their data is whatever other tests left.
+
+    No process of a running stack uses them: what a test puts there stays there.
+    """
+    with running_servers() as running:
         yield running
 
 
@@ -38,9 +49,10 @@ def clean_servers(servers: Servers) -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole path running with the sample tasks; for tests that leave it as it is."""
-    with Stack(servers, tmp_path_factory.mktemp("logs")) as running:
+    logs = tmp_path_factory.mktemp("logs")
+    with running_servers() as servers, Stack(servers, logs) as running:
         running.start_all()
         yield running
 
