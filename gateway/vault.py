@@ -75,7 +75,9 @@ class AsyncVault:
         data = None if body is None else canonical(body)
         url = f"{self._address}/v1/{path}"
         try:
-            async with self._session.request(method, url, data=data, headers=headers) as answer:
+            async with self._session.request(
+                method, url, data=data, headers=headers, allow_redirects=False
+            ) as answer:
                 return answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise VaultUnavailable(f"Vault does not serve: {type(error).__name__}") from None

@@ -90,6 +90,18 @@ def test_an_empty_answer_of_transit_is_no_signature(
         on(settings, login, lambda vault: TransitJobSigner(vault).sign(b"x"))
 
 
+def test_a_redirect_is_not_followed_with_the_token(
+    settings: VaultSettings, login: VaultLogin
+) -> None:
+    async def test(vault: AsyncVault) -> None:
+        # Vault itself redirects a path with a doubled slash to the same without.
+        with pytest.raises(VaultUnavailable) as caught:
+            await vault.call("GET", "/transit//keys/countersign-job")
+        assert caught.value.message.startswith("Vault does not serve: status 30")
+
+    on(settings, login, test)
+
+
 def test_what_the_policy_does_not_allow_is_denied(
     settings: VaultSettings, login: VaultLogin
 ) -> None:
