@@ -33,6 +33,8 @@ def settings_read() -> dict[str, str]:
             named = [item for item in call.args if _variable(item)]
             if named and _function(call) in (*DEFAULT_AT, *ALWAYS_NEEDED):
                 found[_variable(named[0])] = _default(call, module)
+        for table in (node for node in ast.walk(tree) if isinstance(node, ast.Dict)):
+            found |= {_variable(item): REQUIRED for item in table.values if _variable(item)}
     return found
 
 
