@@ -8,10 +8,9 @@ It runs on the base install: cryptography, http-message-signatures and urllib3, 
 """
 
 from gateway.client.client import Client
+from gateway.client.endings import JobFailed, NotSettled
 from gateway.client.errors import (
     ClientError,
-    JobFailed,
-    NotSettled,
     ProblemError,
     ResultUnverified,
     TransportError,

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from gateway.client.address import read_address
-from gateway.client.errors import ClientError, JobFailed, NotSettled, ProblemError
+from gateway.client.endings import JobFailed, NotSettled
+from gateway.client.errors import ClientError, ProblemError
 from gateway.client.exchange import Call, Exchange, OnRetry
 from gateway.client.keys import KeyCache, verified_claims
 from gateway.client.submission import check_idempotency_key, job_body

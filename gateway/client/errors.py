@@ -2,13 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from signing.errors import CountersignError
 from signing.strict_json import JsonValue
-
-if TYPE_CHECKING:
-    from gateway.client.types import JobStatus
 
 
 class ClientError(CountersignError):
@@ -82,23 +78,3 @@ class ResultUnverified(ClientError):
     """A result is not, or not provably, what a worker of this gateway sealed for this job."""
 
     code = "result_unverified"
-
-
-class NotSettled(ClientError):
-    """The job had not settled when the time to wait was over; `job` is how it stood."""
-
-    code = "not_settled"
-
-    def __init__(self, job: "JobStatus") -> None:
-        super().__init__("the job has not settled in time")
-        self.job = job
-
-
-class JobFailed(ClientError):
-    """The job settled without a result; `job` says how."""
-
-    code = "job_failed"
-
-    def __init__(self, job: "JobStatus") -> None:
-        super().__init__("the job settled without a result")
-        self.job = job
