@@ -16,10 +16,10 @@ from gateway.places import (
     outermost,
     pointer_to,
 )
+from signing.catalog import DIALECT
 from signing.errors import CatalogError
 from signing.strict_json import JsonValue
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SECRET_KEYWORDS = ("writeOnly", "x-secret")
 MAX_PROBLEMS = 50
 _BACKTRACKING_STEPS = 20_000  # of a pattern with look-around; others are matched in linear time

@@ -5,10 +5,8 @@ from typing import Protocol
 
 from gateway.places import get_at, replace_at
 from gateway.types import Admitted, Stripped
-from signing.references import SecretReference, job_secret_path
+from signing.references import SECRETS_MOUNT, SecretReference, job_secret_path
 from signing.strict_json import JsonObject, JsonValue
-
-SECRETS_MOUNT = "countersign-secrets"
 
 
 class SecretStore(Protocol):

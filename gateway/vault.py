@@ -17,7 +17,7 @@ from backends.transit import JOB_KEY, Signed, sign_body, sign_path, signed_from
 from backends.vault_http import answer_data
 from backends.vault_login import VaultLogin
 from gateway.batching import Batcher
-from gateway.strip import SECRETS_MOUNT
+from signing.references import SECRETS_MOUNT
 from signing.strict_json import JsonObject, canonical
 
 MAX_CONNECTIONS = 64

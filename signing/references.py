@@ -7,6 +7,8 @@ from typing import Final
 from signing.errors import ReferenceInvalid
 
 KEY: Final = "$secret"
+#: The KV version 2 mount where jobs' and producers' secrets rest.
+SECRETS_MOUNT: Final = "countersign-secrets"
 
 # No "." alone in a segment: clients and proxies join and normalise `..` (hvac does).
 _SEGMENT = r"(?!\.+(?:/|#))[A-Za-z0-9._-]{1,128}"

@@ -19,6 +19,7 @@ from backends.vault_http import TransitSigner, VaultHttp
 from backends.vault_login import VaultLogin
 from signing.errors import CountersignError, SealInvalid, SettingError
 from signing.keyring import Keyring, KeyUnknown
+from signing.references import SECRETS_MOUNT
 from workers.catalog import check_serves, load_tasks
 from workers.celery_app import celery_app, start_worker
 from workers.child import Runtime, install
@@ -26,7 +27,6 @@ from workers.consumer import VerifyingConsumer
 from workers.ledger import WorkerLedger
 from workers.pipeline import Pipeline
 from workers.quarantine import quarantined
-from workers.resolve import SECRETS_MOUNT
 from workers.secret_reader import VaultSecretReader
 from workers.settings import WorkerSettings
 from workers.settling import Sealer

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from signing.errors import ReferenceInvalid
-from signing.references import KEY, SecretReference, job_secret_path, parse_reference
+from signing.references import KEY, SECRETS_MOUNT, SecretReference, job_secret_path, parse_reference
 from signing.strict_json import JsonObject, JsonValue
 from workers.errors import SecretUnusable
 from workers.redact import leaf_texts
 from workers.types import Claimed, Ready
 
-SECRETS_MOUNT: Final = "countersign-secrets"
 PRODUCERS_PREFIX: Final = "producers/"
 
 

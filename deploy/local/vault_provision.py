@@ -8,15 +8,15 @@ from typing import Any, Final
 
 from hvac import exceptions
 
+from backends.keyring_source import CONFIG_MOUNT
 from certs.files import write_atomic
 from deploy.errors import StackError
 from deploy.local.bao_server import VaultFiles
 from deploy.local.paths import StackPaths
+from signing.references import SECRETS_MOUNT
 
 POLICIES: Final = Path(__file__).parent.parent / "vault"
 ROLES: Final = ("gateway", "dispatcher", "worker", "security")
-SECRETS_MOUNT: Final = "countersign-secrets"
-CONFIG_MOUNT: Final = "countersign-config"
 SIGNING_KEYS: Final = ("countersign-job", "countersign-result")
 #: A secret that nobody deleted goes by itself, a day after the longest life of a job: due in 366
 #: days, and 366 more until it expires (`gateway.submission.MAX_AHEAD_MS`).
