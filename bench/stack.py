@@ -41,9 +41,7 @@ class BenchStack:
     @property
     def stock_settings(self) -> RedisSettings:
         """The same Redis for stock Celery, which wants to be allowed everything."""
-        return redis_settings(
-            environment_of(self.stock_environment()), "COUNTERSIGN_REDIS_BROKER_URL"
-        )
+        return redis_settings(environment_of(self.stock_environment()), "COUNTERSIGN_BROKER_URL")
 
     def stock_environment(self) -> dict[str, str]:
         """The operator's settings."""

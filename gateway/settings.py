@@ -68,7 +68,7 @@ def dispatcher_settings(env: Environment) -> DispatcherSettings:
     """
     return DispatcherSettings(
         ledger=redis_settings(env, "COUNTERSIGN_REDIS_LEDGER_URL"),
-        broker=redis_settings(env, "COUNTERSIGN_REDIS_BROKER_URL"),
+        broker=redis_settings(env, "COUNTERSIGN_BROKER_URL"),
         queues=tuple(sorted(_catalog(env).queues)),
         republish_after_ms=1000
         * env.integer("COUNTERSIGN_REPUBLISH_SECONDS", 10, least=1, most=3600),

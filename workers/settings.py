@@ -43,7 +43,7 @@ def worker_settings(env: Environment) -> WorkerSettings:
     """
     return WorkerSettings(
         ledger=redis_settings(env, "COUNTERSIGN_REDIS_LEDGER_URL"),
-        broker=redis_settings(env, "COUNTERSIGN_REDIS_BROKER_URL"),
+        broker=redis_settings(env, "COUNTERSIGN_BROKER_URL"),
         vault=vault_settings(env),
         catalog=_catalog(env),
         audience=env.text("COUNTERSIGN_AUDIENCE", "countersign"),

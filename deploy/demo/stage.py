@@ -102,7 +102,7 @@ class Stage:
 
     def broker(self, role: str = "operator") -> redis.Redis:
         """A client of the broker's database as a role."""
-        return self._client(role, "COUNTERSIGN_REDIS_BROKER_URL")
+        return self._client(role, "COUNTERSIGN_BROKER_URL")
 
     def vault(self, role: str) -> Any:
         """A Vault client (hvac's, untyped) as a role."""

@@ -22,7 +22,7 @@ def role_environment(
     redis = f"rediss://{role}@{HOST}:{ports.redis}"
     values = {
         "COUNTERSIGN_REDIS_LEDGER_URL": f"{redis}/0",
-        "COUNTERSIGN_REDIS_BROKER_URL": f"{redis}/1",
+        "COUNTERSIGN_BROKER_URL": f"{redis}/1",
         "COUNTERSIGN_REDIS_PASSWORD_FILE": str(paths.redis_password(role)),
         "COUNTERSIGN_TLS_CA": str(paths.certs.authority),
         "COUNTERSIGN_TLS_CERT": str(certificate),

@@ -19,7 +19,7 @@ def values(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "catalog").write_bytes(dump_catalog(CATALOG))
     return {
         "COUNTERSIGN_REDIS_LEDGER_URL": "rediss://gateway@127.0.0.1:6390/0",
-        "COUNTERSIGN_REDIS_BROKER_URL": "rediss://gateway@127.0.0.1:6390/1",
+        "COUNTERSIGN_BROKER_URL": "rediss://gateway@127.0.0.1:6390/1",
         "COUNTERSIGN_REDIS_PASSWORD_FILE": str(tmp_path / "password"),
         "COUNTERSIGN_TLS_CA": str(tmp_path / "ca"),
         "COUNTERSIGN_TLS_CERT": str(tmp_path / "cert"),

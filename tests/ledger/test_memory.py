@@ -33,7 +33,7 @@ def test_a_queued_job_takes_less_than_three_times_its_seal(ledger_redis: QuietRe
     )
     broker = RedisBroker(
         redis_settings(
-            Environment(ledger_redis.environment("dispatcher")), "COUNTERSIGN_REDIS_BROKER_URL"
+            Environment(ledger_redis.environment("dispatcher")), "COUNTERSIGN_BROKER_URL"
         )
     )
     broker.publish(actors.take_due(JOBS))

@@ -19,7 +19,7 @@ def values(tmp_path: Path) -> dict[str, str]:
     file = str(tmp_path / "file")
     return {
         "COUNTERSIGN_REDIS_LEDGER_URL": "rediss://worker@localhost:6379/0",
-        "COUNTERSIGN_REDIS_BROKER_URL": "rediss://worker@localhost:6379/1",
+        "COUNTERSIGN_BROKER_URL": "rediss://worker@localhost:6379/1",
         "COUNTERSIGN_REDIS_PASSWORD_FILE": file,
         "COUNTERSIGN_TLS_CA": file,
         "COUNTERSIGN_TLS_CERT": file,

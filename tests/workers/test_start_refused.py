@@ -60,11 +60,9 @@ CASES: list[tuple[str, Change, tuple[str, ...]]] = [
     (
         "a plain connection",
         lambda servers, _: {
-            "REDIS_BROKER_URL": of(servers)["COUNTERSIGN_REDIS_BROKER_URL"].replace(
-                "rediss", "redis"
-            )
+            "BROKER_URL": of(servers)["COUNTERSIGN_BROKER_URL"].replace("rediss", "redis")
         },
-        ("COUNTERSIGN_REDIS_BROKER_URL", "use rediss://"),
+        ("COUNTERSIGN_BROKER_URL", "use rediss://"),
     ),
     (
         "a plain Vault",
@@ -181,7 +179,7 @@ def assert_refused(settings: Settings, says: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"redis_broker_url": "redis://worker@127.0.0.1:1/1"}, "COUNTERSIGN_REDIS_BROKER_URL"),
+        ({"broker_url": "redis://worker@127.0.0.1:1/1"}, "COUNTERSIGN_BROKER_URL"),
         ({"catalog": __file__}, "COUNTERSIGN_CATALOG"),
     ],
 )

@@ -26,7 +26,7 @@ SEAL = seal_of(700)
 
 
 def settings_of(servers: QuietRedis, role: Role) -> RedisSettings:
-    return redis_settings(Environment(servers.environment(role)), "COUNTERSIGN_REDIS_BROKER_URL")
+    return redis_settings(Environment(servers.environment(role)), "COUNTERSIGN_BROKER_URL")
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def make_ledger(servers: QuietRedis) -> RedisDispatcherLedger:
 def dispatchers(ledger_redis: QuietRedis) -> Iterator[list[Dispatcher]]:
     """Two of them, as two processes would be."""
     settings = redis_settings(
-        Environment(ledger_redis.environment("dispatcher")), "COUNTERSIGN_REDIS_BROKER_URL"
+        Environment(ledger_redis.environment("dispatcher")), "COUNTERSIGN_BROKER_URL"
     )
     made = [
         Dispatcher(make_ledger(ledger_redis), RedisBroker(settings), (QUEUE,), 20, time.monotonic)
