@@ -4,7 +4,7 @@ import secrets
 import shutil
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from certs.files import write_atomic
@@ -23,6 +23,28 @@ def start_redis(paths: StackPaths, ports: StackPorts, queues: Sequence[str]) -> 
     Raises:
         StackError: where it is not installed or does not start.
     """
+    child = Child(redis_program(paths, ports, queues))
+    try:
+        child.wait_until(lambda: answers(ports.redis, paths.certs), START_SECONDS)
+    except BaseException:
+        child.kill()
+        raise
+    return child
+
+
+def redis_program(
+    paths: StackPaths,
+    ports: StackPorts,
+    queues: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Program:
+    """Write the configuration, with settings of the caller's own, and give what to run.
+
+    Raises:
+        StackError: where it is not installed.
+    """
     program = shutil.which("redis-server", path="/usr/local/bin:/usr/bin:/bin:/usr/sbin")
     if program is None:
         raise StackError("redis-server is missing: run deploy/setup.sh, or install it")
@@ -30,14 +52,9 @@ def start_redis(paths: StackPaths, ports: StackPorts, queues: Sequence[str]) -> 
     rules = render_acl(read_rules(with_operator=True), passwords, queues)
     write_atomic(paths.redis / "users.acl", rules.encode())
     configuration = paths.redis / "redis.conf"
-    write_atomic(configuration, render_config(paths, ports).encode())
-    child = Child(Program("redis", (program, str(configuration)), {}, paths.log("redis")))
-    try:
-        child.wait_until(lambda: _answers(ports.redis, paths.certs), START_SECONDS)
-    except BaseException:
-        child.kill()
-        raise
-    return child
+    text = render_config(paths, ports) + _lines(settings or {})
+    write_atomic(configuration, text.encode())
+    return Program("redis", (program, str(configuration)), environment or {}, paths.log("redis"))
 
 
 def ensure_password(path: Path) -> str:
@@ -75,6 +92,10 @@ def render_config(paths: StackPaths, ports: StackPorts) -> str:
         "enable-debug-command": "no",
         "enable-module-command": "no",
     }
+    return _lines(settings)
+
+
+def _lines(settings: Mapping[str, str]) -> str:
     return "".join(f"{name} {value}\n" for name, value in settings.items())
 
 
@@ -83,7 +104,8 @@ def _quoted(path: Path) -> str:
     return f'"{text}"'
 
 
-def _answers(port: int, certs: CertificateStore) -> bool:
+def answers(port: int, certs: CertificateStore) -> bool:
+    """Whether a Redis with a certificate of ours serves on a port."""
     # PING before AUTH is refused with NOAUTH once the data is loaded: that much is enough.
     context = ssl.create_default_context(cafile=str(certs.authority))
     context.load_cert_chain(*certs.client("operator"))
