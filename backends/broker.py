@@ -1,10 +1,13 @@
-"""Connecting kombu to the broker: TLS options for its Redis transport, passwords out of sight."""
+"""Connecting to the broker: TLS options for kombu and py-amqp, passwords out of sight."""
 
 import ssl
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
-from backends.settings import RedisSettings
+from backends.settings import AmqpSettings, RedisSettings
+
+#: Seconds until a broker that does not answer counts as away.
+CONNECT_TIMEOUT_S: Final = 5.0
 
 
 def redis_ssl(settings: RedisSettings) -> dict[str, Any]:
@@ -23,3 +26,22 @@ def redis_url(settings: RedisSettings, scheme: str) -> str:
     user, password = quote(settings.user, safe=""), quote(settings.password, safe="")
     address = f"{settings.host}:{settings.port}/{settings.database}"
     return f"{scheme}://{user}:{password}@{address}"
+
+
+def amqp_ssl(settings: AmqpSettings) -> dict[str, Any]:
+    """The TLS options of py-amqp; with a server's name it checks that name too."""
+    return {
+        "cert_reqs": ssl.CERT_REQUIRED,
+        "server_hostname": settings.host,
+        "ca_certs": str(settings.tls.ca),
+        "certfile": str(settings.tls.cert),
+        "keyfile": str(settings.tls.key),
+        "tls_minimum_version": ssl.TLSVersion.TLSv1_2,
+    }
+
+
+def amqp_url(settings: AmqpSettings, scheme: str) -> str:
+    """The URL that kombu connects to; there is no password: the certificate is the login."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    user, vhost = quote(settings.user, safe=""), quote(settings.vhost, safe="")
+    return f"{scheme}://{user}@{host}:{settings.port}/{vhost}"

@@ -1,11 +1,11 @@
-"""The settings that every role has: TLS files, Redis, Vault. Reads the environment it is given."""
+"""What every role has: TLS files, Redis, broker, Vault. Reads the environment it is given."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
-from urllib.parse import SplitResult, urlsplit
+from typing import Final, Literal, TypeAlias
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from backends.environment import Environment
 from signing.errors import SettingError
@@ -42,6 +42,25 @@ class RedisSettings:
     def address(self) -> str:
         """Host and port, for messages."""
         return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class AmqpSettings:
+    """One virtual host of RabbitMQ, over mutual TLS; the certificate is the login."""
+
+    host: str
+    port: int
+    vhost: str
+    user: str
+    tls: TlsSettings
+
+    @property
+    def address(self) -> str:
+        """Host and port, for messages."""
+        return f"{self.host}:{self.port}"
+
+
+BrokerSettings: TypeAlias = RedisSettings | AmqpSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +125,32 @@ def redis_settings(env: Environment, name: str) -> RedisSettings:
         user=url.username,
         password=env.secret_file("COUNTERSIGN_REDIS_PASSWORD_FILE"),
         tls=tls_settings(env),
+    )
+
+
+def broker_settings(env: Environment) -> BrokerSettings:
+    """Read the broker's URL, Redis's or RabbitMQ's (`amqps://user@host:port/vhost`).
+
+    Raises:
+        SettingError: for a plain connection, a password in the URL, or another form.
+    """
+    name = "COUNTERSIGN_BROKER_URL"
+    url = _split(name, env.text(name))
+    if url.scheme == "rediss":
+        return redis_settings(env, name)
+    if url.scheme != "amqps":
+        raise SettingError(
+            f"{name} is not a TLS connection: use rediss://user@host:port/database or "
+            "amqps://user@host:port/vhost"
+        )
+    if url.password is not None:
+        raise SettingError(f"{name} holds a password: on RabbitMQ the certificate is the login")
+    vhost = unquote(url.path[1:])
+    port = 5671 if url.port is None else url.port
+    if not url.hostname or not url.username or not port or not vhost or url.query or url.fragment:
+        raise SettingError(f"{name} is not of the form amqps://user@host:port/vhost")
+    return AmqpSettings(
+        host=url.hostname, port=port, vhost=vhost, user=url.username, tls=tls_settings(env)
     )
 
 

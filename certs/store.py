@@ -14,7 +14,7 @@ from certs.authority import Credential, create_authority, issue_client, issue_se
 from certs.errors import CertificateError
 from certs.files import PRIVATE, PUBLIC, write_atomic
 
-SERVERS: Final = ("redis", "vault", "gateway")
+SERVERS: Final = ("redis", "vault", "gateway", "rabbitmq")
 ROLES: Final = ("gateway", "dispatcher", "worker", "security", "operator")
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 AUTHORITY_VALIDITY: Final = timedelta(days=3650)

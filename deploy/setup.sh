@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets up a checkout: .venv with the locked packages and this project, and redis-server.
+# Sets up a checkout: .venv with the locked packages and this project, redis-server, rabbitmq-server.
 # Does nothing the second time, until requirements/dev.txt or pyproject.toml changes.
 set -eu
 cd "$(dirname "$0")/.."
@@ -44,6 +44,10 @@ find_python() {
 if ! PATH="$PATH:/usr/local/bin:/usr/bin" command -v redis-server >/dev/null 2>&1; then
     # Debian's package may start a service on port 6379. Nothing here uses or stops it.
     install_packages redis-server
+fi
+if ! [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; then
+    # The same, on port 5672 and with a port mapper on 4369; the local stack has ports of its own.
+    install_packages rabbitmq-server
 fi
 
 stamp=.venv/.setup-stamp

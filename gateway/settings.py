@@ -4,7 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.environment import Environment
-from backends.settings import RedisSettings, VaultSettings, redis_settings, vault_settings
+from backends.settings import (
+    BrokerSettings,
+    RedisSettings,
+    VaultSettings,
+    broker_settings,
+    redis_settings,
+    vault_settings,
+)
 from signing.catalog import Catalog, parse_catalog
 from signing.errors import CatalogError, SettingError
 
@@ -33,7 +40,7 @@ class DispatcherSettings:
     """What a dispatcher needs."""
 
     ledger: RedisSettings
-    broker: RedisSettings
+    broker: BrokerSettings
     queues: tuple[str, ...]
     republish_after_ms: int
 
@@ -68,7 +75,7 @@ def dispatcher_settings(env: Environment) -> DispatcherSettings:
     """
     return DispatcherSettings(
         ledger=redis_settings(env, "COUNTERSIGN_REDIS_LEDGER_URL"),
-        broker=redis_settings(env, "COUNTERSIGN_BROKER_URL"),
+        broker=broker_settings(env),
         queues=tuple(sorted(_catalog(env).queues)),
         republish_after_ms=1000
         * env.integer("COUNTERSIGN_REPUBLISH_SECONDS", 10, least=1, most=3600),

@@ -2,10 +2,13 @@
 
 import shlex
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 from certs.files import write_atomic
 from deploy.local.paths import HOST, StackPaths, StackPorts
+from deploy.local.rabbit_definitions import VHOST
+
+Broker = Literal["redis", "rabbitmq"]
 
 #: The sample tasks and the queues that they name.
 TASKS: Final = "examples.tasks"
@@ -15,14 +18,19 @@ VAULT_ROLES: Final = frozenset({"gateway", "dispatcher", "worker", "security"})
 
 
 def role_environment(
-    role: str, paths: StackPaths, ports: StackPorts, queues: Sequence[str] = QUEUES
+    role: str,
+    paths: StackPaths,
+    ports: StackPorts,
+    queues: Sequence[str] = QUEUES,
+    broker: Broker = "redis",
 ) -> dict[str, str]:
     """Give a role's settings; secrets are named by their files."""
     certificate, key = paths.certs.client(role)
     redis = f"rediss://{role}@{HOST}:{ports.redis}"
+    rabbit = f"amqps://{role}@{HOST}:{ports.rabbit}/{VHOST}"
     values = {
         "COUNTERSIGN_REDIS_LEDGER_URL": f"{redis}/0",
-        "COUNTERSIGN_BROKER_URL": f"{redis}/1",
+        "COUNTERSIGN_BROKER_URL": f"{redis}/1" if broker == "redis" else rabbit,
         "COUNTERSIGN_REDIS_PASSWORD_FILE": str(paths.redis_password(role)),
         "COUNTERSIGN_TLS_CA": str(paths.certs.authority),
         "COUNTERSIGN_TLS_CERT": str(certificate),

@@ -3,7 +3,7 @@
 import json
 import socket
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +39,11 @@ class StackPaths:
     def vault(self) -> Path:
         """OpenBao's data, its configuration, the unseal key."""
         return self.state / "vault"
+
+    @property
+    def rabbit(self) -> Path:
+        """RabbitMQ's data, configuration, definitions and cookie."""
+        return self.state / "rabbitmq"
 
     @property
     def credentials(self) -> Path:
@@ -93,6 +98,7 @@ class StackPaths:
             self.logs,
             self.redis,
             self.vault,
+            self.rabbit,
             self.credentials,
             self.environments,
             self.producers,
@@ -108,21 +114,24 @@ class StackPorts:
     vault: int
     vault_cluster: int
     gateway: int
+    rabbit: int
+    rabbit_epmd: int
+    rabbit_dist: int
 
     @classmethod
     def free(cls) -> "StackPorts":
         """Choose ports that nobody listens on now."""
-        return cls(*free_ports(4))
+        return cls(*free_ports(len(fields(cls))))
 
     @classmethod
     def load(cls, path: Path) -> "StackPorts | None":
-        """Read the ports of an earlier start.
+        """Read the ports of an earlier start; one that an earlier version did not have is free.
 
         Raises:
             StackError: where the file is not what `save` wrote.
         """
         try:
-            return cls(**json.loads(path.read_text("utf-8")))
+            return cls(**{**asdict(cls.free()), **json.loads(path.read_text("utf-8"))})
         except FileNotFoundError:
             return None
         except (ValueError, TypeError):

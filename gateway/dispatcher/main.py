@@ -5,9 +5,12 @@ import time
 from types import FrameType
 
 from backends.redis_clients import check_server, connect
-from gateway.dispatcher.broker import RedisBroker
+from backends.settings import AmqpSettings, BrokerSettings
+from gateway.dispatcher.broker import Broker
 from gateway.dispatcher.ledger import RedisDispatcherLedger
 from gateway.dispatcher.loop import Dispatcher
+from gateway.dispatcher.rabbit_broker import RabbitBroker
+from gateway.dispatcher.redis_broker import RedisBroker
 from gateway.settings import DispatcherSettings
 
 
@@ -21,7 +24,7 @@ def dispatch(settings: DispatcherSettings) -> None:
     check_server(client, settings.ledger)
     dispatcher = Dispatcher(
         ledger=RedisDispatcherLedger(client, connect(settings.ledger)),
-        broker=RedisBroker(settings.broker),
+        broker=open_broker(settings.broker),
         queues=settings.queues,
         republish_after_ms=settings.republish_after_ms,
         monotonic=time.monotonic,
@@ -37,3 +40,10 @@ def dispatch(settings: DispatcherSettings) -> None:
     finally:
         dispatcher.broker.close()
         dispatcher.ledger.close()
+
+
+def open_broker(settings: BrokerSettings) -> Broker:
+    """Make the broker that the settings name; it connects when it is first used."""
+    if isinstance(settings, AmqpSettings):
+        return RabbitBroker(settings)
+    return RedisBroker(settings)

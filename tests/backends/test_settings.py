@@ -7,6 +7,8 @@ import pytest
 
 from backends.environment import Environment
 from backends.settings import (
+    AmqpSettings,
+    broker_settings,
     environment_of,
     process_environment,
     redis_settings,
@@ -15,6 +17,7 @@ from backends.settings import (
 from signing.errors import SettingError
 
 NAME = "COUNTERSIGN_REDIS_LEDGER_URL"
+BROKER = "COUNTERSIGN_BROKER_URL"
 
 
 @pytest.fixture
@@ -145,6 +148,40 @@ def test_redis_has_a_usual_port_and_database(values: dict[str, str]) -> None:
 def test_another_redis_url_is_refused(values: dict[str, str], url: str, said: str) -> None:
     values[NAME] = url
     assert refusal(lambda: redis_settings(environment_of(values), NAME)) == f"{NAME} {said}"
+
+
+def test_the_broker_is_redis_or_rabbitmq_by_its_url(values: dict[str, str]) -> None:
+    values[BROKER] = values[NAME]
+    assert broker_settings(environment_of(values)) == redis_settings(environment_of(values), NAME)
+    values[BROKER] = "amqps://worker@[::1]:5699/a%2Fb"
+    found = broker_settings(environment_of(values))
+    assert isinstance(found, AmqpSettings)
+    assert (found.host, found.port, found.vhost, found.user) == ("::1", 5699, "a/b", "worker")
+    values[BROKER] = "amqps://worker@rabbit.example/countersign"
+    found = broker_settings(environment_of(values))
+    assert found.address == "rabbit.example:5671"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("amqp://u@h/v", "is not a TLS connection: use rediss://user@host:port/database or "),
+        ("text", "is not a TLS connection: use rediss://user@host:port/database or "),
+        ("redis://u@h/0", "is not a TLS connection: use rediss://user@host:port/database or "),
+        ("rediss://h/0", "is not of the form rediss://user@host:port/database"),
+        ("amqps://u:canary@h/v", "holds a password: on RabbitMQ the certificate is the login"),
+        ("amqps://u:@h/v", "holds a password: on RabbitMQ the certificate is the login"),
+        ("amqps://h/v", "is not of the form amqps://user@host:port/vhost"),
+        ("amqps://u@h", "is not of the form amqps://user@host:port/vhost"),
+        ("amqps://u@h/", "is not of the form amqps://user@host:port/vhost"),
+        ("amqps://u@h:0/v", "is not of the form amqps://user@host:port/vhost"),
+        ("amqps://u@h/v?heartbeat=0", "is not of the form amqps://user@host:port/vhost"),
+        ("amqps://u@h:x/v", "is not a URL: correct it"),
+    ],
+)
+def test_another_broker_url_is_refused(values: dict[str, str], url: str, said: str) -> None:
+    values[BROKER] = url
+    assert refusal(lambda: broker_settings(environment_of(values))).startswith(f"{BROKER} {said}")
 
 
 @pytest.mark.parametrize(

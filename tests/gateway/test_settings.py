@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from backends.environment import Environment
+from backends.settings import RedisSettings
 from gateway.settings import DEFAULT_MAX_BODY, dispatcher_settings, gateway_settings
 from signing.catalog import Catalog, dump_catalog
 from signing.errors import SettingError
@@ -113,6 +114,7 @@ def test_an_empty_catalog_serves_nobody(values: dict[str, str]) -> None:
 def test_a_dispatcher_is_set(values: dict[str, str]) -> None:
     settings = dispatcher_settings(Environment(values))
     assert settings.queues == ("fast",)
+    assert isinstance(settings.broker, RedisSettings)
     assert (settings.ledger.database, settings.broker.database) == (0, 1)
     assert settings.republish_after_ms == 10_000
     slower = {"COUNTERSIGN_REPUBLISH_SECONDS": "30"}

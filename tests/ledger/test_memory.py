@@ -7,7 +7,7 @@ import pytest
 from backends.environment import Environment
 from backends.redis_clients import Call, run_scripts
 from backends.settings import redis_settings
-from gateway.dispatcher.broker import RedisBroker
+from gateway.dispatcher.redis_broker import RedisBroker
 from signing.ledger.lua import ACCEPT
 from tests.ledger.actors import Actors
 from tests.ledger.jobs import QUEUE, acceptance, seal_of

@@ -10,9 +10,9 @@ from backends.environment import Environment
 from backends.errors import LedgerUnavailable
 from backends.redis_clients import Call, connect, run_scripts
 from backends.settings import redis_settings
-from gateway.dispatcher.broker import RedisBroker
 from gateway.dispatcher.ledger import RedisDispatcherLedger
 from gateway.dispatcher.loop import Dispatcher
+from gateway.dispatcher.redis_broker import RedisBroker
 from signing.ledger.lua import ACCEPT
 from signing.ledger.record import Acceptance
 from tests.ledger.actors import Actors, pass_by

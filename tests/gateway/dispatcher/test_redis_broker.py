@@ -11,8 +11,8 @@ from backends.environment import Environment
 from backends.errors import BrokerUnavailable
 from backends.settings import RedisSettings, redis_settings
 from deploy.local.redis_acl import queue_keys
-from gateway.dispatcher.broker import RedisBroker
 from gateway.dispatcher.hints import CONTENT_TYPE
+from gateway.dispatcher.redis_broker import RedisBroker
 from signing.ledger.record import Hint
 from tests.ledger.jobs import seal_of
 from tests.ledger.quiet import QuietRedis
