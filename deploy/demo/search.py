@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,7 +12,8 @@ from urllib.parse import quote
 from deploy.demo.facts import Scan
 from deploy.demo.sources import Source
 
-_GZIP: Final = b"\x1f\x8b\x08"
+#: How gzip begins, and how zlib does at the level at which the ledger packs seals.
+_PACKED: Final = re.compile(rb"\x1f\x8b\x08|\x78\x01")
 _MOST_UNPACKED: Final = 16 * 1024 * 1024
 _URLSAFE: Final = bytes.maketrans(b"+/", b"-_")
 
@@ -49,13 +51,12 @@ def forms(secret: bytes) -> Mapping[bytes, str]:
 
 
 def unpacked(data: bytes) -> Iterator[bytes]:
-    """What was compressed by gzip, wherever it begins in the data."""
-    start = data.find(_GZIP)
-    while start >= 0:
-        # Three bytes may happen to look like its beginning.
+    """What was compressed by gzip or zlib, wherever it begins in the data."""
+    for found in _PACKED.finditer(data):
+        # Two bytes may happen to look like a beginning.
         with suppress(zlib.error):
-            yield zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data[start:], _MOST_UNPACKED)
-        start = data.find(_GZIP, start + 1)
+            inflating = zlib.decompressobj(zlib.MAX_WBITS | 32)
+            yield inflating.decompress(data[found.start() :], _MOST_UNPACKED)
 
 
 def _inner_base64(secret: bytes, offset: int) -> bytes:

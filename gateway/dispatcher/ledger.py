@@ -1,5 +1,6 @@
 """The ledger as a dispatcher uses it."""
 
+import logging
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -7,8 +8,10 @@ from redis.exceptions import RedisError
 
 from backends.redis_clients import Argument, Call, SyncRedis, run_scripts, unavailable
 from signing.ledger import keys
-from signing.ledger.lua import EXPIRE, REAP, REPUBLISH, TAKE_DUE, Script
-from signing.ledger.record import RETENTION_MS, Hint, hints_from
+from signing.ledger.lua import EXPIRE, FORGET, REAP, REPUBLISH, TAKE_DUE, Script
+from signing.ledger.record import RETENTION_MS, Hint, taken_from
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,9 @@ class DispatcherLedger(Protocol):
     def expire(self, most: int) -> int:
         """Settle jobs that expired before they ran."""
 
+    def forget(self, most: int) -> int:
+        """Take jobs whose retention is over out of their producers' index."""
+
     def next_due_in(self) -> float | None:
         """Seconds until the next job is due; `None` where none waits."""
 
@@ -54,7 +60,10 @@ class RedisDispatcherLedger:
 
     def take_due(self, most: int) -> tuple[Hint, ...]:
         """Run the script `take_due`."""
-        return hints_from(self._run(TAKE_DUE, most, RETENTION_MS))
+        taken = taken_from(self._run(TAKE_DUE, most, RETENTION_MS))
+        for job_id in taken.unreadable:
+            _log.error("the seal of job %s cannot be read; it is not published", job_id)
+        return taken.hints
 
     def republish(self, queue: str, in_queue: int, after_ms: int, most: int) -> int:
         """Run the script `republish`."""
@@ -71,6 +80,10 @@ class RedisDispatcherLedger:
     def expire(self, most: int) -> int:
         """Run the script `expire`."""
         return len(self._run(EXPIRE, most, RETENTION_MS))
+
+    def forget(self, most: int) -> int:
+        """Run the script `forget`."""
+        return int(self._run(FORGET, most))
 
     def next_due_in(self) -> float | None:
         """Compare the first entry with Redis's clock."""

@@ -68,6 +68,7 @@ class Dispatcher:
         for reaped in self.ledger.reap(BATCH, delay):
             _log.warning("a worker lost job %s; it is %s now", reaped.job_id, reaped.state)
         self.ledger.expire(BATCH)
+        self.ledger.forget(BATCH)
         for queue in self.queues:
             in_queue = self.broker.length(queue)
             count = self.ledger.republish(queue, in_queue, self.republish_after_ms, BATCH)

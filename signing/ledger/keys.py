@@ -7,8 +7,10 @@ PREFIX: Final = "cs:"
 
 DUE: Final = "cs:due"  # zset: job id -> when it may be published, ms
 RUNNING: Final = "cs:running"  # zset: job id -> when its lease ends, ms
+HELD: Final = "cs:held"  # zset: job id -> since when an operator is waited for, ms
 EXPIRING: Final = "cs:expiring"  # zset: job id -> when it expires, ms
 PURGE: Final = "cs:purge"  # zset: Vault path of a settled job's secrets -> when it settled, ms
+FORGET: Final = "cs:forget"  # zset: "job id producer" of a settled job -> when it is forgotten, ms
 OPEN: Final = "cs:open"  # hash: producer -> number of its jobs that have not settled
 QUARANTINE: Final = "cs:quarantine"  # stream
 SETTLED_CHANNEL: Final = "cs:settled"  # pub/sub: ids of jobs that settled
@@ -26,8 +28,13 @@ def job(job_id: str) -> str:
 
 
 def seal(job_id: str) -> str:
-    """String with a job's sealed envelope; gone once the job has settled."""
+    """String with a job's sealed envelope, packed (`signing.ledger.packed`)."""
     return f"cs:seal:{job_id}"
+
+
+def producer(name: str) -> str:
+    """Zset with all jobs of a producer, every score 0: ids are UUIDv7, so their order is time's."""
+    return f"cs:producer:{name}"
 
 
 def result(job_id: str) -> str:

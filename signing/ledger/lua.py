@@ -31,17 +31,29 @@ local now = clock()
 local function job_key(id) return 'cs:job:' .. id end
 
 -- One way in to every final state: indexes cleared, retention set, secrets queued for deletion.
+-- The seal stays for as long as the record where the job may be replayed: it failed or expired,
+-- and no secret of its own is deleted now.
 local function finish(id, state, reason, retention)
   local key = job_key(id)
-  local r = redis.call('HMGET', key, 'queue', 'task', 'secret', 'producer')
+  local r = redis.call('HMGET', key, 'queue', 'task', 'secret', 'producer', 'state')
   redis.call('HINCRBY', 'cs:open', r[4], -1)
   redis.call('HSET', key, 'state', state, 'finished', now, 'error', reason)
-  redis.call('ZREM', 'cs:due', id)
-  redis.call('ZREM', 'cs:running', id)
+  if r[5] == 'running' then
+    redis.call('ZREM', 'cs:running', id)
+  elseif r[5] == 'held' then
+    redis.call('ZREM', 'cs:held', id)
+  else
+    redis.call('ZREM', 'cs:due', id)
+    redis.call('ZREM', 'cs:published:' .. r[1], id)
+  end
   redis.call('ZREM', 'cs:expiring', id)
-  redis.call('ZREM', 'cs:published:' .. r[1], id)
-  redis.call('UNLINK', 'cs:seal:' .. id)
+  if r[3] == '0' and (state == 'failed' or state == 'expired') then
+    redis.call('PEXPIRE', 'cs:seal:' .. id, retention)
+  else
+    redis.call('UNLINK', 'cs:seal:' .. id)
+  end
   redis.call('PEXPIRE', key, retention)
+  redis.call('ZADD', 'cs:forget', now + retention, id .. ' ' .. r[4])
   if r[3] == '1' then
     redis.call('ZADD', 'cs:purge', now, 'jobs/' .. r[1] .. '/' .. r[2] .. '/' .. id)
   end
@@ -62,6 +74,7 @@ local function lose(id, delay, retention, reason)
   if r[3] == 'hold' and now < tonumber(r[4]) then
     redis.call('HSET', job_key(id), 'state', 'held', 'error', reason)
     redis.call('ZREM', 'cs:running', id)
+    redis.call('ZADD', 'cs:held', now, id)
     return 'held'
   end
   if tonumber(r[1]) >= tonumber(r[2]) then
@@ -123,6 +136,7 @@ redis.call('HSET', job_key(id), 'state', 'queued', 'accepted', now, 'due', due,
 redis.call('SET', 'cs:seal:' .. id, ARGV[2])
 redis.call('ZADD', 'cs:due', due, id)
 redis.call('ZADD', 'cs:expiring', a[5], id)
+redis.call('ZADD', 'cs:producer:' .. producer, 0, id)
 if KEYS[2] ~= '' then
   redis.call('SET', KEYS[2], id .. '|' .. a[2], 'PX', a[3])
 end
@@ -311,4 +325,61 @@ return r[1]
 """,
 )
 
-ALL: Final = (ACCEPT, TAKE_DUE, REPUBLISH, CLAIM, RENEW, SETTLE, REAP, EXPIRE, CANCEL)
+#: ARGV: id, 'release' | 'fail' | 'cancel', retention ms. An operator's word on a job; gives the
+#: state before, or 'unknown'. Only a held job is released or failed. A released job that has used
+#: its attempts up gets one more: somebody wants it to run.
+OPERATE: Final = Script(
+    "operate",
+    _PRELUDE
+    + """
+local id, action = ARGV[1], ARGV[2]
+local r = redis.call('HMGET', job_key(id), 'state', 'attempt', 'max_attempts', 'expires', 'error')
+if not r[1] then return 'unknown' end
+if action == 'cancel' and (r[1] == 'queued' or r[1] == 'held') then
+  finish(id, 'cancelled', 'cancelled_by_operator', ARGV[3])
+elseif action == 'fail' and r[1] == 'held' then
+  finish(id, 'failed', 'failed_by_operator', ARGV[3])
+elseif action == 'release' and r[1] == 'held' then
+  if now >= tonumber(r[4]) then
+    finish(id, 'expired', 'expired', ARGV[3])
+    return r[1]
+  end
+  redis.call('ZREM', 'cs:held', id)
+  if tonumber(r[2]) >= tonumber(r[3]) then
+    redis.call('HSET', job_key(id), 'max_attempts', r[2] + 1)
+  end
+  requeue(id, now, r[5])
+end
+return r[1]
+""",
+)
+
+#: ARGV: limit. Takes jobs whose retention is over out of their producers' index; gives how many.
+FORGET: Final = Script(
+    "forget",
+    _PRELUDE
+    + """
+local old = redis.call('ZRANGEBYSCORE', 'cs:forget', '-inf', now, 'LIMIT', 0, ARGV[1])
+for _, entry in ipairs(old) do
+  local space = string.find(entry, ' ', 1, true)
+  local id, producer = string.sub(entry, 1, space - 1), string.sub(entry, space + 1)
+  redis.call('ZREM', 'cs:producer:' .. producer, id)
+  redis.call('ZREM', 'cs:forget', entry)
+end
+return #old
+""",
+)
+
+ALL: Final = (
+    ACCEPT,
+    TAKE_DUE,
+    REPUBLISH,
+    CLAIM,
+    RENEW,
+    SETTLE,
+    REAP,
+    EXPIRE,
+    CANCEL,
+    OPERATE,
+    FORGET,
+)

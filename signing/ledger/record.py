@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from signing.errors import CountersignError
 from signing.ledger import keys
+from signing.ledger.packed import PackedInvalid, pack, unpack
 from signing.ledger.states import STATES, State
 
 NONCE_TTL_MS = 360_000  # outlives the 300 s window and 30 s of skew
@@ -120,7 +121,7 @@ class Acceptance:
         text = "".join(f"{line}\n" for line in lines)
         if text.count("\n") != len(lines):
             raise ValueError("a field of a job holds a line break")
-        return [self.job_id, self.seal, text]
+        return [self.job_id, pack(self.seal), text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,14 @@ class Hint:
     task: str
     priority: int
     seal: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TakenJobs:
+    """The reply of `take_due`: what to publish, and ids of jobs whose seal cannot be read."""
+
+    hints: tuple[Hint, ...]
+    unreadable: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +182,8 @@ class Record:
     priority: int
     attempt: int
     max_attempts: int
+    on_lost: str
+    has_secret: bool
     seal_digest: str
     accepted: int
     due: int
@@ -196,7 +207,7 @@ def accepted_from(reply: object) -> Accepted:
     raise LedgerInvalid("the reply of accept is not of its form")
 
 
-def hints_from(reply: object) -> tuple[Hint, ...]:
+def taken_from(reply: object) -> TakenJobs:
     """Read the reply of `take_due`.
 
     Raises:
@@ -204,7 +215,14 @@ def hints_from(reply: object) -> tuple[Hint, ...]:
     """
     if not isinstance(reply, list) or len(reply) % 5:
         raise LedgerInvalid("the reply of take_due is not of its form")
-    return tuple(_hint(reply[i : i + 5]) for i in range(0, len(reply), 5))
+    hints, unreadable = [], []
+    for i in range(0, len(reply), 5):
+        hint = _hint(reply[i : i + 5])
+        try:
+            hints.append(replace(hint, seal=unpack(hint.seal)))
+        except PackedInvalid:
+            unreadable.append(hint.job_id)
+    return TakenJobs(tuple(hints), tuple(unreadable))
 
 
 def claim_from(reply: object) -> Claim:
@@ -252,6 +270,8 @@ def record_from(job_id: str, fields: dict[bytes, bytes]) -> Record | None:
             priority=int(fields[b"priority"]),
             attempt=int(fields[b"attempt"]),
             max_attempts=int(fields[b"max_attempts"]),
+            on_lost=fields[b"on_lost"].decode("ascii"),
+            has_secret=bool(int(fields[b"secret"])),
             seal_digest=f"sha-256:{fields[b'seal'].decode('ascii')}",
             accepted=int(fields[b"accepted"]),
             due=int(fields[b"due"]),

@@ -22,4 +22,6 @@ TRANSITIONS: Final[dict[tuple[str, State | None], frozenset[State]]] = {
     ("expire", "held"): frozenset({"expired"}),
     ("cancel", "queued"): frozenset({"cancelled"}),
     ("cancel", "held"): frozenset({"cancelled"}),
+    ("release", "held"): frozenset({"queued", "expired"}),
+    ("fail", "held"): frozenset({"failed"}),
 }

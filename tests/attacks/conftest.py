@@ -82,8 +82,7 @@ def relabel(stack: Stack, genuine: Genuine) -> Genuine:
 def not_yet_due(stack: Stack, producer: Producer, name: str) -> Genuine:
     """A message of a job that is not due for an hour, made of its seal in the ledger."""
     job_id = producer.submit("test.mark", {"name": name}, delay=3600).json["id"]
-    ledger: Any = stack.servers.redis("operator")
-    seal: bytes = ledger.get(f"cs:seal:{job_id}")
+    seal = stack.servers.seal(job_id)
     message = {
         "body": seal.decode(),
         "content-type": "application/vnd.countersign.dsse+json",

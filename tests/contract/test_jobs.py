@@ -39,8 +39,7 @@ def test_what_is_accepted_is_sealed_under_the_published_keys(partners: Partners)
     job_id = post(partners.acme, job(priority=7)).json["id"]
     jwks = partners.stack.http.request("GET", f"{partners.stack.base}/.well-known/jwks.json")
     assert jwks.headers["content-type"] == "application/jwk-set+json"
-    seal = partners.stack.servers.redis("operator").get(f"cs:seal:{job_id}")
-    assert isinstance(seal, bytes)
+    seal = partners.stack.servers.seal(job_id)
     keyring = from_jwks(parse_object(jwks.data))
     claims = verify_job(seal, keyring, audience="countersign", now=now_ms()).claims
     assert (claims.id, claims.producer, claims.task) == (job_id, "acme", "demo.echo")
@@ -143,8 +142,7 @@ def test_an_undeclared_secret_is_stripped_and_told_by_its_place(partners: Partne
     answer = post(partners.acme, job(args={"value": {"deep": [STRIPE_KEY]}}))
     assert answer.json["secrets"] == ["/args/value/deep/0"]
     job_id = answer.json["id"]
-    seal = partners.stack.servers.redis("operator").get(f"cs:seal:{job_id}")
-    assert isinstance(seal, bytes)
+    seal = partners.stack.servers.seal(job_id)
     assert STRIPE_KEY.encode() not in seal
 
 

@@ -183,9 +183,16 @@ LEDGER = [
     row("gdws", "HGETALL", "cs:job:1"),
     row("gdw", "HSET", "cs:job:1", "f", "x"),
     row("gdw", "ZADD", "cs:due", 1, "x"),
-    row("gdw", "ZREM", "cs:running", "x"),
+    row("dw", "ZREM", "cs:running", "x"),
+    row("gdw", "ZREM", "cs:held", "x"),
+    row("g", "ZADD", "cs:producer:acme", 0, "x"),
+    row("d", "ZREM", "cs:producer:acme", "x"),
+    row("gs", "ZRANGE", "cs:producer:acme", 0, -1),
+    row("gdw", "ZADD", "cs:forget", 1, "x"),
+    row("d", "ZREM", "cs:forget", "x"),
     row("gdw", "ZADD", "cs:purge", 1, "x"),
     row("gdw", "PEXPIRE", "cs:job:1", 1000),
+    row("gdw", "PEXPIRE", "cs:seal:1", 1000),
     row("gdw", "UNLINK", "cs:seal:1"),
     row("", "UNLINK", "cs:job:1"),
     row("", "DEL", "cs:job:1"),
@@ -283,9 +290,12 @@ def test_the_ledgers_scripts_run_as_the_roles_that_use_them(clean_servers: Serve
     reaped = run(clean_servers, "dispatcher", lua.REAP, 10, 0, day)
     assert reaped == [with_key.encode(), b"queued"]
     assert run(clean_servers, "dispatcher", lua.EXPIRE, 10, day) == []
+    assert run(clean_servers, "dispatcher", lua.FORGET, 10) == 0
     assert run(clean_servers, "worker", lua.CLAIM, with_key, "w1", 9999, day)[:2] == [b"claimed", 2]
     settled = run(clean_servers, "worker", lua.SETTLE, with_key, 2, "succeeded", b"r", "", 0, day)
     assert settled == b"succeeded"
+    clean_servers.redis("operator").zadd("cs:forget", {f"{with_key} acme": 1})
+    assert run(clean_servers, "dispatcher", lua.FORGET, 10) == 1
     assert clean_servers.redis("gateway").get(f"cs:result:{with_key}") == b"r"
 
 

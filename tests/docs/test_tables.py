@@ -136,6 +136,7 @@ def test_the_keys_are_the_ledgers() -> None:
         keys.published("<queue>"),
         keys.job("<id>"),
         keys.seal("<id>"),
+        keys.producer("<producer>"),
         keys.result("<id>"),
         keys.rate("<producer>"),
         re.sub(r"[0-9a-f]{32}", "<hash>", keys.nonce("a", "b")),

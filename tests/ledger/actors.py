@@ -13,8 +13,8 @@ from signing.ledger.record import (
     Hint,
     accepted_from,
     claim_from,
-    hints_from,
     state_from,
+    taken_from,
 )
 from signing.ledger.states import State
 from tests.ledger.snapshot import Snapshot, take_snapshot
@@ -60,8 +60,17 @@ class Actors:
     def cancel(self, job_id: str, producer: str) -> str:
         return str(self._run("gateway", "cancel", job_id, producer, RETENTION_MS), "ascii")
 
+    def operate(self, job_id: str, action: str, retention_ms: int = RETENTION_MS) -> str:
+        return str(self._run("operator", "operate", job_id, action, retention_ms), "ascii")
+
+    def forget(self, most: int = 100) -> int:
+        return int(self._run("dispatcher", "forget", most))
+
     def take_due(self, most: int = 100) -> tuple[Hint, ...]:
-        return hints_from(self._run("dispatcher", "take_due", most, RETENTION_MS))
+        taken = taken_from(self._run("dispatcher", "take_due", most, RETENTION_MS))
+        if taken.unreadable:
+            raise AssertionError("a seal cannot be read")
+        return taken.hints
 
     def republish(self, queue: str, in_queue: int, after_ms: int = 0, most: int = 100) -> int:
         return int(self._run("dispatcher", "republish", queue, in_queue, after_ms, most))

@@ -49,17 +49,40 @@ BUGS: Final[Mapping[str, Planted]] = {
         "local attempt = r[2] + 1", "local attempt = tonumber(r[2])", "claim"
     ),
     "a held job keeps its lease": Planted(
-        "redis.call('ZREM', 'cs:running', id)\n    return 'held'", "return 'held'"
+        "redis.call('ZREM', 'cs:running', id)\n    redis.call('ZADD', 'cs:held'",
+        "redis.call('ZADD', 'cs:held'",
     ),
+    "a held job is nowhere": Planted("redis.call('ZADD', 'cs:held', now, id)", ""),
+    "a released job stays held": Planted(
+        "redis.call('ZREM', 'cs:held', id)\n  if", "if", "operate"
+    ),
+    "a released job has no attempt left": Planted(
+        "if tonumber(r[2]) >= tonumber(r[3]) then", "if false then", "operate"
+    ),
+    "a running job is released": Planted(
+        "action == 'release' and r[1] == 'held'", "action == 'release'", "operate"
+    ),
+    "a queued job is failed": Planted(
+        "action == 'fail' and r[1] == 'held'", "action == 'fail'", "operate"
+    ),
+    "a job is released after it expired": Planted(
+        "if now >= tonumber(r[4]) then", "if false then", "operate"
+    ),
+    "a job is in nobody's list": Planted(
+        "redis.call('ZADD', 'cs:producer:' .. producer, 0, id)", "", "accept"
+    ),
+    "a settled job is never forgotten": Planted(
+        "redis.call('ZADD', 'cs:forget', now + retention, id .. ' ' .. r[4])", ""
+    ),
+    "forgotten too early": Planted("'-inf', now, 'LIMIT'", "'-inf', '+inf', 'LIMIT'", "forget"),
+    "a seal with secrets is kept": Planted("if r[3] == '0' and (", "if ("),
     "a job is held after it expired": Planted("and now < tonumber(r[4])", ""),
     "a lost job is tried for ever": Planted("tonumber(r[1]) >= tonumber(r[2])", "false"),
     "a requeued job is due nowhere": Planted(
         "redis.call('ZADD', 'cs:due', due, id)\n  ", "", "reap"
     ),
     "a settled job counts as open": Planted("redis.call('HINCRBY', 'cs:open', r[4], -1)", ""),
-    "a settled job still expires": Planted(
-        "redis.call('ZREM', 'cs:expiring', id)\n  redis", "redis"
-    ),
+    "a settled job still expires": Planted("redis.call('ZREM', 'cs:expiring', id)\n  if", "if"),
     "a settled job's secret is forgotten": Planted("if r[3] == '1' then", "if false then"),
     "a settled job's seal stays": Planted("redis.call('UNLINK', 'cs:seal:' .. id)", ""),
     "a nonce is not kept": Planted(

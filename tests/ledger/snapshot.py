@@ -18,6 +18,10 @@ CHANGING: Final = frozenset(
     | {"error", "max_attempts"}
 )
 
+#: The producers of the walks.
+PRODUCERS: Final = ("acme", "rated", "small")
+_INDEXES: Final = ("cs:due", "cs:running", "cs:held", "cs:expiring")
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -28,7 +32,10 @@ class Snapshot:
     results: frozenset[str]
     due: Index
     running: Index
+    held: Index
     expiring: Index
+    producers: Mapping[str, Index]
+    forget: frozenset[str]
     published: Mapping[str, Index]
     purge: frozenset[str]
     open: Mapping[str, int]
@@ -58,54 +65,83 @@ def take_snapshot(operator: redis.Redis, ids: Iterable[str], queues: Iterable[st
             pipe.hgetall(f"cs:job:{job}")
             pipe.exists(f"cs:seal:{job}")
             pipe.exists(f"cs:result:{job}")
-        for key in ("cs:due", "cs:running", "cs:expiring", *_published(names)):
+        for key in (*_INDEXES, *_published(names), *map(_producer, PRODUCERS)):
             pipe.zrange(key, 0, -1, withscores=True)
+        pipe.zrange("cs:forget", 0, -1)
         pipe.zrange("cs:purge", 0, -1)
         pipe.hgetall("cs:open")
         pipe.time()
         replies = pipe.execute()
     records = {job: _text(replies[3 * i]) for i, job in enumerate(jobs) if replies[3 * i]}
     rest = replies[3 * len(jobs) :]
-    indexes = [{key.decode(): score for key, score in reply} for reply in rest[:-3]]
-    purge, open_jobs, (seconds, micros) = rest[-3:]
+    indexes = [{key.decode(): score for key, score in reply} for reply in rest[:-4]]
+    forget, purge, open_jobs, (seconds, micros) = rest[-4:]
+    fixed, named = indexes[: len(_INDEXES)], indexes[len(_INDEXES) :]
     return Snapshot(
         jobs=records,
         seals=frozenset(job for i, job in enumerate(jobs) if replies[3 * i + 1]),
         results=frozenset(job for i, job in enumerate(jobs) if replies[3 * i + 2]),
-        due=indexes[0],
-        running=indexes[1],
-        expiring=indexes[2],
-        published=dict(zip(names, indexes[3:], strict=True)),
+        due=fixed[0],
+        running=fixed[1],
+        held=fixed[2],
+        expiring=fixed[3],
+        producers=dict(zip(PRODUCERS, named[len(names) :], strict=True)),
+        forget=frozenset(entry.decode() for entry in forget),
+        published=dict(zip(names, named[: len(names)], strict=True)),
         purge=frozenset(path.decode() for path in purge),
         open={name: int(count) for name, count in _text(open_jobs).items()},
         now=seconds * 1000 + micros // 1000,
     )
 
 
+#: The indexes in which a job of each state stands.
+_ALLOWED: Final[Mapping[str, tuple[list[str], ...]]] = {
+    "queued": (["due"], ["published"]),
+    "running": (["running"],),
+    "held": (["held"],),
+}
+
+
 def broken_rules(held: Snapshot) -> list[str]:
     """Name every rule that one snapshot breaks."""
-    said = []
-    for job, fields in held.jobs.items():
-        state = fields["state"]
-        places = _places(held, job, fields["queue"])
-        allowed = {"queued": (["due"], ["published"]), "running": (["running"],)}.get(state, ([],))
-        if places not in allowed:
-            said.append(f"a job that is {state} stands in {places}")
-        if (job in held.seals) != (state not in TERMINAL):
-            said.append(f"a job that is {state} has a seal: {job in held.seals}")
-        if job in held.results and state not in ("succeeded", "failed"):
-            said.append(f"a job that is {state} has a result")
-        if state in TERMINAL and job in held.expiring:
-            said.append("a settled job still expires")
-        over = state == "running" and int(fields["expires"]) <= held.now
-        if state not in TERMINAL and not over and job not in held.expiring:
-            said.append(f"a job that is {state} never expires")
-        if int(fields["attempt"]) > int(fields["max_attempts"]):
-            said.append("more attempts than allowed")
-        secrets = f"jobs/{fields['queue']}/{fields['task']}/{job}"
-        if (secrets in held.purge) != (state in TERMINAL and fields["secret"] == "1"):
-            said.append(f"a job that is {state} has its secret listed: {secrets in held.purge}")
+    said = [text for job in held.jobs for text in (*_in_places(held, job), *_kept(held, job))]
     return said + _strangers(held) + _counts(held)
+
+
+def _in_places(held: Snapshot, job: str) -> list[str]:
+    """What is wrong with the indexes in which a job stands."""
+    fields, said = held.jobs[job], []
+    state = fields["state"]
+    places = _places(held, job, fields["queue"])
+    if places not in _ALLOWED.get(state, ([],)):
+        said.append(f"a job that is {state} stands in {places}")
+    if state in TERMINAL and job in held.expiring:
+        said.append("a settled job still expires")
+    over = state == "running" and int(fields["expires"]) <= held.now
+    if state not in TERMINAL and not over and job not in held.expiring:
+        said.append(f"a job that is {state} never expires")
+    if (f"{job} {fields['producer']}" in held.forget) != (state in TERMINAL):
+        said.append(f"a job that is {state} is to be forgotten, or is not")
+    if [name for name, index in held.producers.items() if job in index] != [fields["producer"]]:
+        said.append("a job is not its producer's")
+    return said
+
+
+def _kept(held: Snapshot, job: str) -> list[str]:
+    """What is wrong with what is kept of a job besides."""
+    fields, said = held.jobs[job], []
+    state = fields["state"]
+    may_run_again = fields["secret"] == "0" and state in ("failed", "expired")
+    if (job in held.seals) != (state not in TERMINAL or may_run_again):
+        said.append(f"a job that is {state} has a seal: {job in held.seals}")
+    if job in held.results and state not in ("succeeded", "failed"):
+        said.append(f"a job that is {state} has a result")
+    if int(fields["attempt"]) > int(fields["max_attempts"]):
+        said.append("more attempts than allowed")
+    secrets = f"jobs/{fields['queue']}/{fields['task']}/{job}"
+    if (secrets in held.purge) != (state in TERMINAL and fields["secret"] == "1"):
+        said.append(f"a job that is {state} has its secret listed: {secrets in held.purge}")
+    return said
 
 
 def broken_changes(before: Snapshot, after: Snapshot, events: Iterable[str]) -> list[str]:
@@ -135,13 +171,13 @@ def broken_changes(before: Snapshot, after: Snapshot, events: Iterable[str]) -> 
 
 
 def _places(held: Snapshot, job: str, queue: str) -> list[str]:
-    places = [name for name in ("due", "running") if job in getattr(held, name)]
+    places = [name for name in ("due", "running", "held") if job in getattr(held, name)]
     named = [name for name, index in held.published.items() if job in index]
     return places + ["published" if name == queue else "published elsewhere" for name in named]
 
 
 def _strangers(held: Snapshot) -> list[str]:
-    found = [held.due, held.running, held.expiring, *held.published.values()]
+    found = [held.due, held.running, held.held, held.expiring, *held.published.values()]
     if any(job not in held.jobs for index in found for job in index):
         return ["an index names a job that is not there"]
     return []
@@ -152,6 +188,10 @@ def _counts(held: Snapshot) -> list[str]:
     if {name: count for name, count in held.open.items() if count} != counted:
         return [f"open jobs: {dict(counted)} counted, {dict(held.open)} kept"]
     return []
+
+
+def _producer(name: str) -> str:
+    return f"cs:producer:{name}"
 
 
 def _published(queues: Iterable[str]) -> list[str]:

@@ -6,7 +6,8 @@ from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.ledger.actors import Actors
-from tests.ledger.machine import LedgerBroken, LedgerMachine
+from tests.ledger.machine import LedgerBroken
+from tests.ledger.operated import OperatedLedger
 from tests.ledger.planted import BUGS, Planted
 from tests.ledger.quiet import QuietRedis
 from tests.ledger.test_walks import WALKS
@@ -19,7 +20,7 @@ def test_the_walks_find_a_planted_bug(ledger_redis: QuietRedis, bug: Planted) ->
     scripts = bug.scripts()
     found: list[str] = []
 
-    class Walk(LedgerMachine):
+    class Walk(OperatedLedger):
         def __init__(self) -> None:
             super().__init__(Actors(ledger_redis, scripts))
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from backends.errors import LedgerUnavailable
-from signing.ledger.record import Limits
+from signing.ledger.record import Acceptance, Limits
 from tests.ledger.actors import Actors, pass_by
 from tests.ledger.jobs import HOUR_MS, QUEUE, acceptance, job_id
 from tests.ledger.quiet import QuietRedis
@@ -122,8 +122,40 @@ def test_nothing_of_a_settled_job_is_kept_for_ever(actors: Actors) -> None:
     actors.accept(job)
     kept = actors.kept_for_ever()
     assert {f"cs:job:{job.job_id}", f"cs:seal:{job.job_id}", "cs:due"} <= kept
-    assert actors.cancel(job.job_id, "acme") == "queued"
+    assert actors.operate(job.job_id, "cancel", retention_ms=5) == "queued"
+    pass_by(actors, actors.now() + 5)
+    assert actors.forget() == 1
     assert actors.kept_for_ever() == {"cs:open"}
+
+
+@pytest.mark.parametrize("action", ["fail", "cancel"])
+def test_what_an_operator_ends_says_so(actors: Actors, action: str) -> None:
+    job = held(actors)
+    assert actors.operate(job.job_id, action) == "held"
+    fields = actors.look([job.job_id], [QUEUE]).jobs[job.job_id]
+    assert (
+        fields["error"] == {"fail": "failed_by_operator", "cancel": "cancelled_by_operator"}[action]
+    )
+
+
+def test_a_released_job_keeps_the_reason_for_which_it_was_held(actors: Actors) -> None:
+    job = held(actors)
+    assert actors.operate(job.job_id, "release") == "held"
+    fields = actors.look([job.job_id], [QUEUE]).jobs[job.job_id]
+    assert (fields["state"], fields["error"], fields["max_attempts"]) == ("queued", "why", "2")
+
+
+@pytest.mark.parametrize("action", ["release", "fail", "cancel", "other"])
+def test_an_operator_says_nothing_of_a_job_that_is_not_there(actors: Actors, action: str) -> None:
+    assert actors.operate(job_id(), action) == "unknown"
+
+
+def held(actors: Actors) -> Acceptance:
+    """A job whose only attempt was lost."""
+    job = acceptance(actors.now(), on_lost="hold", max_attempts=1)
+    actors.accept(job)
+    assert actors.settle(job.job_id, actors.claim(job.job_id).attempt, "lost") == "held"
+    return job
 
 
 def test_an_id_is_not_accepted_twice(actors: Actors) -> None:

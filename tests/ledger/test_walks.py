@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.ledger.actors import Actors
-from tests.ledger.machine import LedgerMachine
+from tests.ledger.operated import OperatedLedger
 from tests.ledger.quiet import QuietRedis
 
 pytestmark = pytest.mark.servers
@@ -24,7 +24,7 @@ WALKS: Final = settings(
 
 
 def test_no_walk_breaks_a_rule(ledger_redis: QuietRedis) -> None:
-    class Walk(LedgerMachine):
+    class Walk(OperatedLedger):
         def __init__(self) -> None:
             super().__init__(Actors(ledger_redis))
 

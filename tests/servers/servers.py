@@ -9,6 +9,7 @@ import redis
 
 from deploy.local.paths import HOST, StackPaths, StackPorts
 from deploy.local.servers import LocalServers, start_servers
+from signing.ledger.packed import unpack
 
 Role = Literal["gateway", "dispatcher", "worker", "security", "operator"]
 
@@ -57,6 +58,11 @@ class Servers:
             self._clients.callback(client.close)
             self._redis[role, database] = client
         return self._redis[role, database]
+
+    def seal(self, job_id: str) -> bytes:
+        """A job's seal out of the ledger."""
+        packed: Any = self.redis("operator").get(f"cs:seal:{job_id}")
+        return unpack(packed)
 
     def vault(self, role: Role) -> Any:
         """An hvac client (untyped) logged in as the role."""

@@ -26,6 +26,7 @@ class FakeLedger:
     waits: list[float] = field(default_factory=list)
     delays: list[int] = field(default_factory=list)
     expired: int = 0
+    forgotten: int = 0
     next_due: float | None = None
     woken: Callable[[], None] = lambda: None
 
@@ -49,6 +50,10 @@ class FakeLedger:
 
     def expire(self, most: int) -> int:
         self.expired += 1
+        return 0
+
+    def forget(self, most: int) -> int:
+        self.forgotten += 1
         return 0
 
     def next_due_in(self) -> float | None:

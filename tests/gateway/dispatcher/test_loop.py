@@ -43,10 +43,10 @@ def test_it_tends_once_a_second() -> None:
     loop = dispatcher(ledger, FakeBroker(), clock)
     for _ in range(5):
         loop.step()
-    assert ledger.expired == 1
+    assert (ledger.expired, ledger.forgotten) == (1, 1)
     clock.now += 1
     loop.step()
-    assert ledger.expired == 2
+    assert (ledger.expired, ledger.forgotten) == (2, 2)
 
 
 def test_lost_jobs_come_back_at_different_times(caplog: pytest.LogCaptureFixture) -> None:

@@ -45,5 +45,5 @@ def test_every_name_begins_with_the_ledgers_prefix() -> None:
     named = {
         value for name, value in vars(keys).items() if name.isupper() and isinstance(value, str)
     }
-    assert len(named) == 9
+    assert len(named) == 11
     assert all(value.startswith(keys.PREFIX) for value in named)

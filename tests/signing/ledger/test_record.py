@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signing.ledger.packed import pack
 from signing.ledger.record import (
     Accepted,
     Claim,
@@ -13,11 +14,12 @@ from signing.ledger.record import (
     LedgerInvalid,
     Limits,
     Record,
+    TakenJobs,
     accepted_from,
     claim_from,
-    hints_from,
     record_from,
     state_from,
+    taken_from,
 )
 from signing.ledger.states import STATES
 from tests.ledger.jobs import acceptance
@@ -35,6 +37,8 @@ RECORD = {
     b"priority": b"3",
     b"attempt": b"1",
     b"max_attempts": b"5",
+    b"on_lost": b"hold",
+    b"secret": b"1",
     b"seal": b"5" * 64,
     b"accepted": b"1000",
     b"due": b"1001",
@@ -63,7 +67,7 @@ def test_script_args_hold_every_field_on_a_line(
         5, task=task, queue=queue, producer=producer, priority=priority, has_secret=secret
     )
     job_id, seal, lines = job.script_args()
-    assert (job_id, seal) == (job.job_id, job.seal)
+    assert (job_id, seal) == (job.job_id, pack(job.seal))
     assert isinstance(lines, str)
     assert lines.endswith("\n")
     listed = lines.split("\n")[:-1]
@@ -126,7 +130,7 @@ def test_another_answer_of_accept_is_invalid(reply: Any) -> None:
         accepted_from(reply)
 
 
-@pytest.mark.parametrize("read", [accepted_from, hints_from, claim_from, state_from])
+@pytest.mark.parametrize("read", [accepted_from, taken_from, claim_from, state_from])
 @pytest.mark.parametrize("odd", [odd for odd in ODD if odd != []], ids=repr)
 def test_a_reply_that_is_nothing_of_the_kind_is_invalid(read: Any, odd: Any) -> None:
     with pytest.raises(LedgerInvalid) as caught:
@@ -150,10 +154,18 @@ def test_hints_come_back_as_they_were(listed: list[Hint]) -> None:
             each.queue.encode(),
             each.task.encode(),
             str(each.priority).encode(),
-            each.seal,
+            pack(each.seal),
         )
     ]
-    assert hints_from(reply) == tuple(listed)
+    assert taken_from(reply) == TakenJobs(tuple(listed), ())
+
+
+def test_a_seal_that_cannot_be_unpacked_is_named_and_stops_no_other() -> None:
+    reply = [b"id-1", b"fast", b"sample.task", b"0", b"{}"]
+    reply += [b"id-2", b"fast", b"sample.task", b"0", pack(b"{}")]
+    taken = taken_from(reply)
+    assert taken.unreadable == ("id-1",)
+    assert [hint.job_id for hint in taken.hints] == ["id-2"]
 
 
 @pytest.mark.parametrize("place", range(5))
@@ -162,13 +174,13 @@ def test_a_hint_with_another_part_is_invalid(place: int, odd: Any) -> None:
     reply: list[Any] = [b"id-1", b"fast", b"sample.task", b"0", b"{}"]
     reply[place] = odd
     with pytest.raises(LedgerInvalid):
-        hints_from(reply)
+        taken_from(reply)
 
 
 @pytest.mark.parametrize("reply", [[b"\xff", b"q", b"t", b"0", b""], [b"i", b"q", b"t", b"x", b""]])
 def test_a_hint_that_cannot_be_read_is_invalid(reply: list[bytes]) -> None:
     with pytest.raises(LedgerInvalid, match="take_due"):
-        hints_from(reply)
+        taken_from(reply)
 
 
 @given(st.sampled_from([*STATES, "claimed", "early", "unknown"]), numbers, st.booleans(), numbers)
@@ -209,6 +221,8 @@ def test_a_record_is_read() -> None:
         priority=3,
         attempt=1,
         max_attempts=5,
+        on_lost="hold",
+        has_secret=True,
         seal_digest="sha-256:" + "5" * 64,
         accepted=1000,
         due=1001,
