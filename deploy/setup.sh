@@ -1,5 +1,6 @@
 #!/bin/sh
-# Sets up a checkout: .venv with the locked packages and this project, redis-server, rabbitmq-server.
+# Sets up a checkout: .venv with the locked packages and this project, redis-server,
+# rabbitmq-server, strace.
 # Does nothing the second time, until requirements/dev.txt or pyproject.toml changes.
 set -eu
 cd "$(dirname "$0")/.."
@@ -48,6 +49,10 @@ fi
 if ! [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ]; then
     # The same, on port 5672 and with a port mapper on 4369; the local stack has ports of its own.
     install_packages rabbitmq-server
+fi
+if ! command -v strace >/dev/null 2>&1; then
+    # Tells the power cut's test which bytes Redis had made durable.
+    install_packages strace
 fi
 
 stamp=.venv/.setup-stamp

@@ -1,0 +1,1 @@
+"""A power cut: what Redis had made durable, the disk that this leaves, what is still there."""

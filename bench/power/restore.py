@@ -1,0 +1,148 @@
+"""Redis started from an image of the disk; mended as an operator would where it does not start."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from backends.redis_clients import connect
+from bench.power.image import MANIFEST, TAILS, Image, Tail
+from bench.power.load import Promise, Told
+from bench.power.promises import Broken, Ledger, broken_promises
+from bench.power.run import Recording, ledger_settings, operator, redis_of, wait_loaded
+from bench.stack import BenchStack
+from deploy.errors import StackError
+from deploy.local.process import Child
+from deploy.local.sample import KEY_ID, NAME
+from gateway.dispatcher.ledger import RedisDispatcherLedger
+from workers.ledger import WorkerLedger
+
+LEASE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one image was found to hold.
+
+    Attributes:
+        started: `alone`, or after `redis-check-aof --fix`.
+        unsynced: bytes that had been written and were not durable at that moment.
+    """
+
+    at: float
+    tail: Tail
+    started: str
+    accepted: int
+    told: int
+    unsynced: int
+    rewriting: bool
+    broken: list[Broken]
+
+    @property
+    def jobs_broken(self) -> int:
+        """How many jobs of those accepted."""
+        return len({item.job for item in self.broken})
+
+
+def judge(stack: BenchStack, recording: Recording, image: Image, seed: int) -> Verdict:
+    """Start Redis from the image and hold it to every promise made before the cut.
+
+    Raises:
+        StackError: where it does not start even when it was mended.
+    """
+    at = image.cut.at
+    promises = [item for item in recording.journal.promises if item.at <= at]
+    told = [item for item in recording.journal.told if item.at <= at]
+    # What is written from here on need not last.
+    with restored(stack, recording, image, seed, fsync="no") as started:
+        broken = _broken(stack, promises, told)
+    bases = [name for name in image.cut.written if ".base." in name]
+    return Verdict(
+        at=at,
+        tail=image.tail,
+        started=started,
+        accepted=len(promises),
+        told=len(told),
+        unsynced=image.cut.unsynced,
+        rewriting=len(bases) != 1 or set(image.cut.written) != set(image.cut.durable),
+        broken=broken,
+    )
+
+
+def _broken(stack: BenchStack, promises: list[Promise], told: list[Told]) -> list[Broken]:
+    dispatcher = ledger_settings(stack, "dispatcher")
+    worker = connect(ledger_settings(stack, "worker"))
+    with operator(stack) as client:
+        ledger = Ledger(
+            operator=client,
+            dispatcher=RedisDispatcherLedger(connect(dispatcher), connect(dispatcher)),
+            worker=WorkerLedger(worker, "power", LEASE_MS),
+            keyid=KEY_ID,
+            producer=NAME,
+        )
+        try:
+            return broken_promises(ledger, promises, told)
+        finally:
+            ledger.dispatcher.close()
+            worker.close()
+
+
+@contextmanager
+def restored(
+    stack: BenchStack, recording: Recording, image: Image, seed: int, *, fsync: str = "always"
+) -> Iterator[str]:
+    """Run Redis from the image, on the stack's own port; gives how it started."""
+    directory = stack.paths.state / "restored"
+    image.write(recording.kept, directory / "appendonlydir", Random(seed))
+    child: Child | None = None
+    started = "alone"
+    try:
+        try:
+            child = _start(stack, directory, fsync)
+        except StackError:
+            _mend(directory / "appendonlydir")
+            started = "mended"
+            child = _start(stack, directory, fsync)
+        yield started
+    finally:
+        if child is not None:
+            child.kill()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _start(stack: BenchStack, directory: Path, fsync: str) -> Child:
+    options = ("--dir", str(directory), "--appendfsync", fsync)
+    child = Child(redis_of(stack, *options, log="restored"))
+    try:
+        wait_loaded(stack, child)
+    except BaseException:
+        child.kill()
+        raise
+    return child
+
+
+def _mend(directory: Path) -> None:
+    """Cut the newest file behind its last whole command, as Redis's own tool does it."""
+    program = shutil.which("redis-check-aof")
+    if program is None:
+        raise StackError("redis-check-aof is missing: run deploy/setup.sh")
+    command = [program, "--fix", str(directory / MANIFEST)]
+    done = subprocess.run(
+        command, input=b"y\n", capture_output=True, check=False, timeout=60, cwd=directory
+    )
+    if done.returncode != 0:
+        tail = done.stdout.decode("utf-8", "replace")[-400:]
+        raise StackError(f"redis-check-aof does not mend it: {tail}")
+
+
+def images(recording: Recording, moments: list[float], *, syncs: bool = True) -> Iterator[Image]:
+    """For each moment the strict cut, and one of the others in turn."""
+    others = [tail for tail in TAILS if tail != "strict"]
+    disk = recording.disk(syncs=syncs)
+    for number, cut in enumerate(disk.cuts(recording.calls, moments)):
+        yield Image(cut, "strict")
+        if syncs:
+            yield Image(cut, others[number % len(others)])

@@ -1,0 +1,92 @@
+"""The whole stack started from a cut: recorded requests are refused, and every job runs."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from backends.redis_clients import SyncRedis
+from bench.power.image import Image
+from bench.power.load import FINAL, Connection, Promise, signed
+from bench.power.restore import restored
+from bench.power.run import Recording, operator
+from bench.stack import BenchStack
+from signing.ledger import keys
+
+SETTLE_S: Final = 120.0
+ASKED_AGAIN: Final = 60
+#: Jobs that ran at the moment of the cut come back after this.
+LEASE: Final = "3"
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """What became of the jobs.
+
+    Attributes:
+        replayed: recorded requests that were refused as such, of those that were sent again.
+        same: idempotency keys that gave the first job again, likewise.
+        succeeded: jobs that ran to success, of those accepted before the cut.
+    """
+
+    accepted: int
+    replayed: int
+    same: int
+    asked_again: int
+    succeeded: int
+
+    @property
+    def failed(self) -> bool:
+        """Whether a promise was broken."""
+        return self.succeeded < self.accepted or self.replayed + self.same < self.asked_again
+
+
+def whole_stack(stack: BenchStack, recording: Recording, at: float, seed: int) -> Whole:
+    """Start everything from the strict cut at a moment."""
+    promises = [item for item in recording.journal.promises if item.at <= at]
+    (cut,) = recording.disk().cuts(recording.calls, [at])
+    with restored(stack, recording, Image(cut, "strict"), seed):
+        parts = [stack.start("gateway"), stack.start("dispatcher")]
+        try:
+            some = promises[:: 1 + len(promises) // ASKED_AGAIN]
+            replayed, same, asked = asyncio.run(_ask_again(stack, some))
+            parts.append(stack.start("worker", COUNTERSIGN_LEASE_SECONDS=LEASE))
+            with operator(stack) as client:
+                succeeded = _succeeded(client, promises)
+        finally:
+            for part in parts:
+                part.kill()
+    return Whole(len(promises), replayed, same, asked, succeeded)
+
+
+async def _ask_again(stack: BenchStack, promises: Sequence[Promise]) -> tuple[int, int, int]:
+    target = stack.target
+    connection = await Connection.open(target)
+    replayed = same = asked = 0
+    for promise in promises:
+        status, answer = await connection.ask(promise.request)
+        asked += 1
+        replayed += (status, answer.get("code")) == (409, "replayed")
+        if promise.idempotency_key is not None:
+            nonce, key = secrets.token_hex(12), promise.idempotency_key
+            again = signed(target, "POST", "/v1/jobs", promise.body, nonce, key)
+            status, answer = await connection.ask(again)
+            asked += 1
+            same += status == 202 and answer["id"] == promise.job
+    connection.close()
+    return replayed, same, asked
+
+
+def _succeeded(client: SyncRedis, promises: Sequence[Promise]) -> int:
+    """Wait until all have settled; give how many succeeded."""
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        pipe: Any = client.pipeline(transaction=False)
+        for promise in promises:
+            pipe.hget(keys.job(promise.job), "state")
+        states = [(state or b"").decode() for state in pipe.execute()]
+        if all(state in FINAL for state in states) or time.monotonic() > deadline:
+            return states.count("succeeded")
+        time.sleep(0.2)

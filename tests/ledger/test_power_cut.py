@@ -1,0 +1,70 @@
+"""A power cut at traced moments: every 202 is there; with late syncs some are not."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from bench.power.image import Image
+from bench.power.moments import moments
+from bench.power.restore import images, judge
+from bench.power.run import Load, Recording, record
+from bench.power.whole import whole_stack
+from bench.stack import BenchStack, bench_stack
+
+pytestmark = pytest.mark.servers
+
+SEED = 7
+LOAD = Load(jobs=90, seconds=5.0, seed=SEED, worker=False)
+CUTS = 5
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[BenchStack]:
+    with bench_stack() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def recording(stack: BenchStack) -> Recording:
+    return record(stack, stack.paths.state / "run", LOAD)
+
+
+def chosen(recording: Recording) -> list[float]:
+    return moments(recording.calls, recording.journal.promises, Random(SEED), CUTS)
+
+
+def test_every_202_survives_a_cut_at_any_moment(stack: BenchStack, recording: Recording) -> None:
+    verdicts = [
+        judge(stack, recording, each, SEED) for each in images(recording, chosen(recording))
+    ]
+    assert len(verdicts) == 2 * CUTS
+    assert [item.broken for item in verdicts] == [[]] * len(verdicts)
+    assert sum(item.accepted for item in verdicts) > LOAD.jobs
+    # Redis cuts off a command that is not whole by itself, and stops at what is none at all.
+    assert {item.tail for item in verdicts if item.started == "alone"} == {"strict", "torn"}
+
+
+def test_every_job_then_runs_and_no_request_counts_twice(
+    stack: BenchStack, recording: Recording
+) -> None:
+    whole = whole_stack(stack, recording, chosen(recording)[CUTS // 2], SEED)
+    assert whole.accepted == whole.succeeded > 10
+    assert whole.replayed + whole.same == whole.asked_again > whole.accepted
+    assert whole.same > 0
+
+
+def test_a_cut_that_forgets_what_was_synced_is_noticed(
+    stack: BenchStack, recording: Recording
+) -> None:
+    at = chosen(recording)[-1]
+    (cut,) = recording.disk(syncs=False).cuts(recording.calls, [at])
+    verdict = judge(stack, recording, Image(cut, "strict"), SEED)
+    assert verdict.jobs_broken == verdict.accepted > 0
+
+
+def test_with_a_sync_a_second_some_are_lost(stack: BenchStack) -> None:
+    late = record(stack, stack.paths.state / "late", replace(LOAD, fsync="everysec"))
+    strict = [each for each in images(late, chosen(late)) if each.tail == "strict"]
+    assert any(judge(stack, late, each, SEED).jobs_broken for each in strict)
