@@ -27,9 +27,7 @@ def ensure_sample_producer(paths: StackPaths, ports: StackPorts) -> bool:
     Raises:
         VaultUnavailable, VaultDenied: where Vault does not serve or refuses.
     """
-    private = private_key_path(paths)
-    public = private.with_suffix(".pub.pem")
-    _ensure_key_pair(private, public)
+    public = ensure_key_pair(private_key_path(paths))
     with open_store(Environment(role_environment("security", paths, ports))) as store:
         if store.find(NAME) is not None:
             return False
@@ -38,10 +36,12 @@ def ensure_sample_producer(paths: StackPaths, ports: StackPorts) -> bool:
         return True
 
 
-def _ensure_key_pair(private: Path, public: Path) -> None:
+def ensure_key_pair(private: Path) -> Path:
+    """Make a producer's key pair once; give where the public half is."""
+    public = private.with_suffix(".pub.pem")
     private.parent.mkdir(mode=0o700, exist_ok=True)
     if private.exists() and public.exists():
-        return
+        return public
     key = Ed25519PrivateKey.generate()
     encoding = serialization.Encoding.PEM
     # The public half is written last: a crash before it makes both anew.
@@ -49,3 +49,4 @@ def _ensure_key_pair(private: Path, public: Path) -> None:
     write_atomic(private, key.private_bytes(encoding, pkcs8, plain))
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     write_atomic(public, key.public_key().public_bytes(encoding, form), PUBLIC)
+    return public

@@ -1,0 +1,254 @@
+"""One context manager for each kind of fault: entering does it, leaving mends it.
+
+Each works on a `System` and raises `NotInjected` where it could not be done; a mend that does not
+succeed at once is tried until it does.
+"""
+
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import redis
+
+from bench.faults.keeper import NotThere
+from bench.faults.plan import CHILDREN, ROLES, Fault
+from bench.faults.proxy import Mode
+from bench.faults.system import BACKDATED, System
+from certs.authority import create_authority, issue_server
+from certs.files import PRIVATE, PUBLIC, write_atomic
+from certs.store import LOCAL_HOSTS
+from deploy.local.redis_acl import queue_keys
+
+T = TypeVar("T")
+Injection = Callable[[System, Fault], AbstractContextManager[None]]
+#: How long a server that has just been restarted may take before a fault for it is given up.
+TRY_S: Final = 10.0
+MEND_S: Final = 60.0
+FAKETIME: Final = (
+    Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"),
+    Path("/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1"),
+)
+_PAUSE_S: Final = 0.1
+
+
+class NotInjected(Exception):
+    """A fault could not be done; the message says why."""
+
+
+@contextmanager
+def inject(system: System, fault: Fault) -> Iterator[None]:
+    """Do a fault, and mend it on leaving.
+
+    Raises:
+        NotInjected: where it could not be done; nothing has to be mended then.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_KINDS[fault.kind](system, fault))
+        except (NotThere, redis.RedisError, OSError) as error:
+            raise NotInjected(type(error).__name__) from None
+        yield
+
+
+@contextmanager
+def _kill(system: System, fault: Fault) -> Iterator[None]:
+    if fault.target in CHILDREN:
+        os.kill(_child(system, fault), signal.SIGKILL)
+        yield
+        return
+    keeper = system.keepers[fault.target]
+    with keeper.held_down():
+        keeper.send(signal.SIGKILL)
+        yield
+
+
+@contextmanager
+def _stop(system: System, fault: Fault) -> Iterator[None]:
+    system.keepers[fault.target].send(signal.SIGTERM)
+    yield
+
+
+@contextmanager
+def _pause(system: System, fault: Fault) -> Iterator[None]:
+    child = fault.target in CHILDREN
+    pid = _child(system, fault) if child else system.keepers[fault.target].wait()
+    descriptor = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(descriptor, signal.SIGSTOP)
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(descriptor, signal.SIGCONT)
+        os.close(descriptor)
+
+
+def _link(mode: Mode) -> Injection:
+    @contextmanager
+    def injected(system: System, fault: Fault) -> Iterator[None]:
+        system.proxies.set(fault.target, mode, fault.amount)
+        try:
+            yield
+        finally:
+            system.proxies.set(fault.target, "pass")
+
+    return injected
+
+
+@contextmanager
+def _reset(system: System, fault: Fault) -> Iterator[None]:
+    system.proxies.reset(fault.target)
+    yield
+
+
+@contextmanager
+def _wipe_queue(system: System, fault: Fault) -> Iterator[None]:
+    _asked(system, 1, lambda client: client.delete(*queue_keys(fault.target)))
+    yield
+
+
+@contextmanager
+def _wipe_broker(system: System, _fault: Fault) -> Iterator[None]:
+    _asked(system, 1, lambda client: client.flushdb())
+    yield
+
+
+@contextmanager
+def _forget_scripts(system: System, _fault: Fault) -> Iterator[None]:
+    _asked(system, 0, lambda client: client.script_flush())
+    yield
+
+
+@contextmanager
+def _memory(system: System, _fault: Fault) -> Iterator[None]:
+    def full(client: redis.Redis) -> None:
+        info: Any = client.info("memory")
+        client.config_set("maxmemory", max(1, info["used_memory"] // 2))
+
+    _asked(system, 0, full)
+    try:
+        yield
+    finally:
+        _asked(system, 0, lambda client: client.config_set("maxmemory", 0), MEND_S)
+
+
+@contextmanager
+def _disk(system: System, fault: Fault) -> Iterator[None]:
+    keeper = system.keepers[fault.target]
+    pid = keeper.wait()
+    directory = system.paths.redis if fault.target == "redis" else system.paths.vault
+    largest = max(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    # What dies of it comes back once there is room again.
+    with keeper.held_down():
+        room = int(fault.amount * 4096)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest + room, before[1]))
+        try:
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def _clock(system: System, fault: Fault) -> Iterator[None]:
+    library = next((path for path in FAKETIME if path.exists()), None)
+    if library is None:
+        raise NotInjected("libfaketime is not installed")
+    extra = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME": f"{fault.amount:+.0f}",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
+    keeper = system.keepers[fault.target]
+    try:
+        with keeper.changed(extra):
+            keeper.restart()
+            yield
+    finally:
+        keeper.restart(wait_s=MEND_S)
+
+
+@contextmanager
+def _foreign_certificate(system: System, fault: Fault) -> Iterator[None]:
+    pair = system.paths.certs.server(fault.target)
+    ours = [path.read_bytes() for path in pair]
+    now = datetime.now(UTC) - BACKDATED
+    validity = timedelta(days=1)
+    authority = create_authority(now=now, validity=validity)
+    name = fault.target
+    foreign = issue_server(authority, name, LOCAL_HOSTS, now=now, validity=validity)
+    _write_pair(pair, foreign.certificate_pem(), foreign.key_pem())
+    keeper = system.keepers[name]
+    try:
+        keeper.restart()
+        yield
+    finally:
+        _write_pair(pair, *ours)
+        keeper.restart(wait_s=MEND_S)
+
+
+@contextmanager
+def _rotate_certificates(system: System, _fault: Fault) -> Iterator[None]:
+    store = system.paths.certs
+    for path in store.certificates():
+        if path != store.authority:
+            path.unlink()
+    system.issue_certificates()
+    for name in ("redis", "vault", *ROLES):
+        system.keepers[name].restart(gently=True)
+    yield
+
+
+def _write_pair(pair: tuple[Path, Path], certificate: bytes, key: bytes) -> None:
+    write_atomic(pair[1], key, PRIVATE)
+    write_atomic(pair[0], certificate, PUBLIC)
+
+
+def _child(system: System, fault: Fault) -> int:
+    children = system.children(fault.target.partition(" ")[0])
+    return children[int(fault.amount * len(children))]
+
+
+def _asked(
+    system: System, database: int, ask: Callable[[redis.Redis], T], seconds: float = TRY_S
+) -> T:
+    """Ask Redis for something, again while it comes back from an earlier fault."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    with system.redis_operator(database) as client:
+        while True:
+            try:
+                return ask(client)
+            except (redis.RedisError, OSError):
+                if time.monotonic() > deadline:
+                    raise
+                pause.wait(_PAUSE_S)
+
+
+_KINDS: Final[Mapping[str, Injection]] = {
+    "kill": _kill,
+    "stop": _stop,
+    "pause": _pause,
+    "refuse": _link("refuse"),
+    "delay": _link("delay"),
+    "silence": _link("silence"),
+    "cut": _link("cut"),
+    "reset": _reset,
+    "wipe-queue": _wipe_queue,
+    "wipe-broker": _wipe_broker,
+    "forget-scripts": _forget_scripts,
+    "memory": _memory,
+    "disk": _disk,
+    "clock": _clock,
+    "ledger-clock": _clock,
+    "foreign-certificate": _foreign_certificate,
+    "rotate-certificates": _rotate_certificates,
+}

@@ -1,0 +1,238 @@
+"""The stack under test: real servers and roles as processes, proxies between all of them."""
+
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import redis
+import urllib3
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from backends.environment import Environment
+from bench.faults.keeper import Keeper, children_of, wait_for
+from bench.faults.plan import LINKS, QUEUES, ROLES
+from bench.faults.proxy import Proxies
+from bench.faults.sink import Sink
+from bench.load import Target
+from deploy.errors import StackError
+from deploy.local.environment import role_environment
+from deploy.local.paths import HOST, StackPaths, StackPorts
+from deploy.local.process import Child, Program
+from deploy.local.redis_server import answers, redis_program
+from deploy.local.sample import ensure_key_pair
+from deploy.local.servers import LocalServers
+from deploy.local.settings import inherited_environment
+from deploy.producers import key_document, open_store, registration_document
+from signing.algorithms import private_key
+from signing.http_signer import RequestSigner
+
+ROOT: Final = Path(__file__).parents[2]
+TASKS: Final = "bench.faults.tasks"
+PRODUCERS: Final = ("acme", "birch", "cedar")
+#: Short, so that what a fault takes away comes back within the campaign.
+SHORT: Final = {"COUNTERSIGN_LEASE_SECONDS": "5", "COUNTERSIGN_REPUBLISH_SECONDS": "2"}
+#: The append-only file keeps every state that a job ever had: the checker reads it.
+REDIS_SETTINGS: Final = {"auto-aof-rewrite-percentage": "0"}
+#: Certificates count for clocks that are behind by an hour as well.
+BACKDATED: Final = timedelta(hours=2)
+READY_S: Final = 60.0
+#: Below the range from which the kernel takes ports for outgoing connections.
+_PORTS: Final = (12_000, 32_000)
+_SERVER_OF: Final = {"gateway": "gateway", "ledger": "redis", "broker": "redis", "vault": "vault"}
+
+
+class System:
+    """Redis, OpenBao, one gateway, two dispatchers, two workers, and their keepers."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.paths = StackPaths(directory / "state")
+        self.sink = directory / "sink"
+        names = [field.name for field in fields(StackPorts)]
+        ports = free_ports(len(names) + len(LINKS))
+        self.ports = StackPorts(**dict(zip(names, ports, strict=False)))
+        self._link_ports = dict(zip(LINKS, ports[len(names) :], strict=True))
+        self.servers = LocalServers(self.paths, self.ports, QUEUES)
+        self.proxies = Proxies()
+        self.keepers = {
+            "redis": Keeper("redis", self._start_redis),
+            "vault": Keeper("vault", lambda _: self.servers.start_vault()),
+            **{name: Keeper(name, partial(self._start_role, name)) for name in ROLES},
+        }
+        self.targets: list[Target] = []
+
+    def start(self) -> None:
+        """Start everything, and wait until the gateway is ready.
+
+        Raises:
+            StackError: where a part does not start.
+        """
+        Sink(self.sink).prepare()
+        self.paths.prepare()
+        self.issue_certificates()
+        self.servers.prepare()
+        self._build_catalog()
+        for name in ("redis", "vault"):
+            self.keepers[name].start()
+        _until(lambda: answers(self.ports.redis, self.paths.certs), "redis")
+        _until(lambda: self.keepers["vault"].pid is not None, "vault")
+        self.targets = [self._register(name) for name in PRODUCERS]
+        for name, port in self._link_ports.items():
+            target = getattr(self.ports, _SERVER_OF[name.partition("->")[2]])
+            self.proxies.add(name, port=port, target=target)
+        for name in ROLES:
+            self.keepers[name].start()
+        self.wait_ready()
+
+    def stop(self) -> None:
+        """Stop everything; Redis last, so that what the others write is there."""
+        self.stop_roles()
+        for name in ("vault", "redis"):
+            self._end(name)
+        self.proxies.close()
+
+    def stop_roles(self) -> None:
+        """Stop gateway, dispatchers and workers."""
+        for name in ROLES:
+            self.keepers[name].end()
+        for name in ROLES:
+            self._end(name)
+
+    def issue_certificates(self) -> None:
+        """Issue what certificates are missing, by the authority that is there."""
+        self.paths.certs.ensure(now=datetime.now(UTC) - BACKDATED)
+
+    def environment(self, name: str) -> dict[str, str]:
+        """The settings of a part, by its proxies; those of the operator and security, direct."""
+        if name not in ROLES:
+            return role_environment(name, self.paths, self.ports, QUEUES)
+        role = name.partition("-")[0]
+        link = self._link_ports
+        ports = replace(
+            self.ports,
+            redis=link[f"{name}->ledger"],
+            vault=link.get(f"{name}->vault", self.ports.vault),
+        )
+        values = role_environment(role, self.paths, ports, QUEUES) | SHORT
+        if f"{name}->broker" in link:
+            port = link[f"{name}->broker"]
+            values["COUNTERSIGN_BROKER_URL"] = f"rediss://{role}@{HOST}:{port}/1"
+        values["COUNTERSIGN_AUTHORITY"] = f"localhost:{link['client->gateway']}"
+        values |= {"COUNTERSIGN_TASKS": TASKS, "COUNTERSIGN_APP_DIR": str(ROOT)}
+        return values | {"FAULTS_SINK": str(self.sink), "PYTHONPATH": str(ROOT)}
+
+    def children(self, name: str, *, wait_s: float = 10.0) -> list[int]:
+        """The pool processes of a worker.
+
+        Raises:
+            NotThere: where there are none in time.
+        """
+        keeper = self.keepers[name]
+
+        def look() -> int | None:
+            pid = keeper.pid
+            return pid if pid is not None and children_of(pid) else None
+
+        return children_of(wait_for(look, wait_s))
+
+    def redis_operator(self, database: int) -> redis.Redis:
+        """A client that may do everything, with no proxy between. 0: ledger, 1: broker."""
+        certificate, key = self.paths.certs.client("operator")
+        return redis.Redis(
+            host=HOST,
+            port=self.ports.redis,
+            db=database,
+            username="operator",
+            password=self.paths.redis_password("operator").read_text("ascii"),
+            ssl=True,
+            ssl_ca_certs=str(self.paths.certs.authority),
+            ssl_certfile=str(certificate),
+            ssl_keyfile=str(key),
+            socket_timeout=5,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    def wait_ready(self) -> None:
+        """Wait until the gateway says that all it needs is there.
+
+        Raises:
+            StackError: where it does not in time.
+        """
+        _until(self._is_ready, "gateway")
+
+    def _is_ready(self) -> bool:
+        url = f"https://localhost:{self._link_ports['client->gateway']}/readyz"
+        with urllib3.PoolManager(ca_certs=str(self.paths.certs.authority), retries=False) as http:
+            try:
+                return http.request("GET", url, timeout=2.0).status == 200
+            except urllib3.exceptions.HTTPError:
+                return False
+
+    def _end(self, name: str) -> None:
+        keeper = self.keepers[name]
+        keeper.end()
+        if keeper.ident is not None:
+            keeper.join(60)
+
+    def _start_redis(self, extra: Mapping[str, str]) -> Child:
+        program = redis_program(
+            self.paths, self.ports, QUEUES, environment=extra, settings=REDIS_SETTINGS
+        )
+        return Child(program)
+
+    def _start_role(self, name: str, extra: Mapping[str, str]) -> Child:
+        environment = {**inherited_environment(), **self.environment(name), **extra}
+        command = (sys.executable, "-m", "deploy.cli.main", name.partition("-")[0])
+        return Child(Program(name, command, environment, self.paths.log(name)))
+
+    def _build_catalog(self) -> None:
+        command = [sys.executable, "-m", "deploy.cli.main", "catalog", "build"]
+        command += ["--tasks", TASKS, "--output", str(self.paths.catalog)]
+        environment = {**inherited_environment(), "PYTHONPATH": str(ROOT)}
+        environment["FAULTS_SINK"] = str(self.sink)
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=60)
+        if done.returncode != 0:
+            raise StackError(f"the catalog cannot be built: {done.stderr.decode().strip()}")
+
+    def _register(self, name: str) -> Target:
+        private = self.paths.producers / name / "key.pem"
+        document = key_document(ensure_key_pair(private), "ed25519", f"{name}-1", name)
+        with open_store(Environment(self.environment("security"))) as store:
+            store.add(registration_document(name, document, ("*",), ()))
+        signer = RequestSigner(f"{name}-1", "ed25519", private_key("ed25519", private.read_bytes()))
+        port = self._link_ports["client->gateway"]
+        return Target("localhost", port, self.paths.certs.authority, signer)
+
+
+def free_ports(count: int) -> list[int]:
+    """Loopback ports that can be bound, and that no outgoing connection takes meanwhile."""
+    found: list[int] = []
+    for port in random.sample(range(*_PORTS), _PORTS[1] - _PORTS[0]):
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+        found.append(port)
+        if len(found) == count:
+            break
+    return found
+
+
+def _until(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + READY_S
+    pause = threading.Event()
+    while not holds():
+        if time.monotonic() > deadline:
+            raise StackError(f"{what} is not ready after {READY_S:g} s")
+        pause.wait(0.1)
