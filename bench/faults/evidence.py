@@ -1,0 +1,71 @@
+"""What a campaign left behind, as the checker judges it: frozen, and nothing but values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.faults.history import History
+from bench.faults.journal import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A line of the log of runs: a task's function began, or is about to return."""
+
+    event: Literal["begin", "end"]
+    job: str
+    ref: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A row of the tasks' sink."""
+
+    job: str
+    ref: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinalRecord:
+    """A job's record as the ledger's Redis held it at the end."""
+
+    state: str
+    attempt: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A search for the campaign's secrets: how many places, and in which one was found."""
+
+    places: int
+    bytes_read: int
+    hits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that is judged.
+
+    Attributes:
+        journal: what the client did, in order.
+        history: what the ledger ever wrote, in order.
+        records: what it held at the end, by job id.
+        left: how many jobs the ledger's indexes of unsettled jobs held at the end.
+        quarantine: reasons and how often the quarantine has each.
+        explained: those of them that the campaign's own faults explain.
+        torn: lines of the log of runs that were not whole.
+    """
+
+    journal: tuple[Entry, ...]
+    runs: tuple[Run, ...]
+    effects: tuple[Effect, ...]
+    history: History
+    records: Mapping[str, FinalRecord]
+    scanned: Scanned
+    left: Mapping[str, int]
+    quarantine: Mapping[str, int]
+    explained: frozenset[str] = frozenset()
+    torn: int = 0

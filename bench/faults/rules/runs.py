@@ -1,0 +1,82 @@
+"""What workers did, against what the ledger let them do; and what nobody may find."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from bench.faults.rules.facts import Facts, Rule, Seen
+
+
+def attempt_ran_twice(facts: Facts) -> Iterator[Seen]:
+    """One attempt is begun once."""
+    for (job, attempt), count in facts.begun.items():
+        if count > 1:
+            yield Seen(job, facts.ref_of(job), f"attempt {attempt} began {count} times")
+
+
+def ran_unclaimed(facts: Facts) -> Iterator[Seen]:
+    """What runs was claimed before, by that very attempt."""
+    for job, attempt in facts.begun:
+        item = facts.jobs.get(job)
+        if item is None or attempt not in item.claimed:
+            yield Seen(job, facts.ref_of(job), f"attempt {attempt} ran, and never was claimed")
+
+
+def end_unseen(facts: Facts) -> Iterator[Seen]:
+    """A job that succeeded was run to its end by the attempt that settled it."""
+    for job, attempt in facts.succeeded.items():
+        if (job, attempt) not in facts.begun or (job, attempt) not in facts.ended:
+            yield Seen(job, facts.ref_of(job), f"succeeded, and attempt {attempt} never ended")
+
+
+def effect_missing(facts: Facts) -> Iterator[Seen]:
+    """A job that succeeded had its effect."""
+    for job in facts.succeeded:
+        if job not in facts.effects:
+            yield Seen(job, facts.ref_of(job), "succeeded, and has no effect")
+
+
+def effect_twice(facts: Facts) -> Iterator[Seen]:
+    """An effect happens once: once a job, and once for what was handed in."""
+    for job, rows in facts.effects.items():
+        if len(rows) > 1:
+            yield Seen(job, rows[0].ref, f"{len(rows)} effects")
+    jobs = Counter(ref for ref, _ in {(row.ref, row.job) for row in facts.evidence.effects})
+    for ref, count in jobs.items():
+        if count > 1:
+            yield Seen(None, ref, f"effects of {count} jobs")
+
+
+def effect_unclaimed(facts: Facts) -> Iterator[Seen]:
+    """An effect is that of an attempt that was claimed, and of a job that was handed in as this."""
+    for row in facts.evidence.effects:
+        item = facts.jobs.get(row.job)
+        if item is None or row.attempt not in item.claimed:
+            yield Seen(row.job, row.ref, f"an effect of attempt {row.attempt}, never claimed")
+        elif item.ref != row.ref:
+            yield Seen(row.job, row.ref, f"an effect of the job for {item.ref}")
+
+
+def canary(facts: Facts) -> Iterator[Seen]:
+    """No secret is anywhere but in Vault."""
+    for hit in facts.evidence.scanned.hits:
+        yield Seen(None, None, f"a secret in {hit}")
+
+
+def quarantined(facts: Facts) -> Iterator[Seen]:
+    """Nothing is put into the quarantine but what a fault explains."""
+    for reason, count in facts.evidence.quarantine.items():
+        if reason not in facts.evidence.explained:
+            yield Seen(None, None, f"{count} messages for {reason}")
+
+
+RULES: Final = (
+    Rule("attempt_ran_twice", "an attempt begins once", lambda f: len(f.begun), attempt_ran_twice),
+    Rule("ran_unclaimed", "what runs was claimed", lambda f: len(f.begun), ran_unclaimed),
+    Rule("end_unseen", "a success was run to its end", lambda f: len(f.succeeded), end_unseen),
+    Rule("effect_missing", "a success has its effect", lambda f: len(f.succeeded), effect_missing),
+    Rule("effect_twice", "an effect happens once", lambda f: len(f.effects), effect_twice),
+    Rule("effect_unclaimed", "an effect was claimed", lambda f: len(f.effects), effect_unclaimed),
+    Rule("canary", "no secret is found", lambda f: f.evidence.scanned.places, canary),
+    Rule("quarantined", "nothing is quarantined", lambda f: len(f.jobs), quarantined),
+)
