@@ -348,7 +348,7 @@ elseif action == 'release' and r[1] == 'held' then
   if tonumber(r[2]) >= tonumber(r[3]) then
     redis.call('HSET', job_key(id), 'max_attempts', r[2] + 1)
   end
-  requeue(id, now, r[5])
+  requeue(id, now, r[5] or '')
 end
 return r[1]
 """,

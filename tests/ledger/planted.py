@@ -82,7 +82,9 @@ BUGS: Final[Mapping[str, Planted]] = {
         "redis.call('ZADD', 'cs:due', due, id)\n  ", "", "reap"
     ),
     "a settled job counts as open": Planted("redis.call('HINCRBY', 'cs:open', r[4], -1)", ""),
-    "a settled job still expires": Planted("redis.call('ZREM', 'cs:expiring', id)\n  if", "if"),
+    "a settled job still expires": Planted(
+        "redis.call('ZREM', 'cs:expiring', id)\n  if r[3]", "if r[3]"
+    ),
     "a settled job's secret is forgotten": Planted("if r[3] == '1' then", "if false then"),
     "a settled job's seal stays": Planted("redis.call('UNLINK', 'cs:seal:' .. id)", ""),
     "a nonce is not kept": Planted(
