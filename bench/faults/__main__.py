@@ -19,6 +19,7 @@ from deploy.progress import Progress
 from deploy.supervise import interruptible, uninterrupted
 
 DEFAULT_SEED: Final = 20261122
+RESULTS: Final = Path("bench/results")
 _MINUTES: Final = {False: 22.0, True: 1.2}
 _FAULTS: Final = {False: 520, True: 36}
 _JOBS: Final = {False: 20_500, True: 1_500}
@@ -62,10 +63,13 @@ def faults(
     laid = plan(seed, count, span_s, broker=broker, only=only, longest_s=8.0 if quick else 15.0)
     name = "faults-quick" if quick else "faults"
     name = name if broker == "redis" else f"{name}-{broker}"
-    terms = Terms(name, seed, jobs or _JOBS[quick], span_s, broker, laid)
     progress = Progress(as_json)
     try:
         with interruptible(), _directory(keep) as directory:
+            # What is not the whole campaign leaves the kept results as they are.
+            whole = not only and faults is None and jobs is None and minutes is None
+            results = RESULTS if whole else directory
+            terms = Terms(name, seed, jobs or _JOBS[quick], span_s, broker, results, laid)
             outcome = _run(directory, terms, progress)
     except KeyboardInterrupt:
         context.exit(130)

@@ -39,6 +39,7 @@ class Terms:
     jobs: int
     span_s: float
     broker: Broker
+    results: Path
     faults: tuple[Fault, ...]
 
 
@@ -208,7 +209,7 @@ class Campaign:
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             faults=kinds,
         )
-        report.write(Path("bench/results"), campaign, verdict)
+        report.write(self.terms.results, campaign, verdict)
         return verdict
 
     def _say(self) -> None:
@@ -233,7 +234,7 @@ class Campaign:
 
 def _open_jobs(ledger: redis.Redis) -> int | None:
     try:
-        return sum(int(count) for count in ledger.hvals("cs:open"))  # type: ignore[union-attr]
+        return gather.unsettled(ledger)
     except (redis.RedisError, OSError):
         return None
 

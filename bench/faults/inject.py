@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 import redis
 
 from bench.faults.keeper import NotThere
-from bench.faults.plan import CHILDREN, ROLES, Fault
+from bench.faults.plan import CHILDREN, HOUR_S, ROLES, Fault
 from bench.faults.proxy import Mode
 from bench.faults.system import BACKDATED, System
 from certs.authority import create_authority, issue_server
@@ -162,7 +162,8 @@ def _clock(system: System, fault: Fault) -> Iterator[None]:
     if library is None:
         raise NotInjected("libfaketime is not installed")
     extra = {
-        "LD_PRELOAD": str(library),
+        # libc's malloc in place of Redis's jemalloc, with which libfaketime does not work.
+        "LD_PRELOAD": f"{library}:libc.so.6",
         "FAKETIME": f"{fault.amount:+.0f}",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",
@@ -171,9 +172,17 @@ def _clock(system: System, fault: Fault) -> Iterator[None]:
     try:
         with keeper.changed(extra):
             keeper.restart()
+            if fault.target == "redis":
+                _asked(system, 0, _differs)
             yield
     finally:
         keeper.restart(wait_s=MEND_S)
+
+
+def _differs(client: redis.Redis) -> None:
+    told: Any = client.time()
+    if abs(told[0] - time.time()) < HOUR_S / 2:
+        raise redis.ConnectionError("the Redis that was there before answers")
 
 
 @contextmanager
