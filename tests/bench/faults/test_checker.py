@@ -1,0 +1,67 @@
+"""Every rule of the checker: silent on a clean campaign, and red on the fault that it is for."""
+
+import pytest
+
+from bench.faults.checker import RULES, check
+from bench.faults.history import History
+from tests.bench.faults.plants import PLANTED, Plant, no_effect
+from tests.bench.faults.story import Story, clean_story
+
+
+def broken(story: Story) -> set[str]:
+    return {item.rule for item in check(story.evidence()).violations}
+
+
+def test_a_clean_campaign_breaks_no_rule() -> None:
+    assert check(clean_story().evidence()).violations == ()
+
+
+@pytest.mark.parametrize(("plant", "rules"), PLANTED.values(), ids=PLANTED.keys())
+def test_what_is_planted_is_found(plant: Plant, rules: set[str]) -> None:
+    story = clean_story()
+    plant(story)
+    assert broken(story) == rules
+
+
+def test_every_rule_is_shown_to_fail() -> None:
+    found = {rule for _, rules in PLANTED.values() for rule in rules}
+    assert found == {rule.code for rule in RULES}
+
+
+def test_every_rule_had_something_to_look_at() -> None:
+    checked = check(clean_story().evidence()).checked
+    assert [code for code, count in checked.items() if count <= 0] == []
+
+
+def test_a_violation_names_job_and_reference() -> None:
+    story = clean_story()
+    no_effect(story, "j-key")
+    (found,) = check(story.evidence()).violations
+    assert (found.rule, found.job, found.ref) == ("effect_missing", "j-key", "r-key")
+
+
+def test_what_happened_is_counted() -> None:
+    counts = check(clean_story().evidence()).counts
+    assert counts.submissions == {
+        "accepted": 8,
+        "refused": 1,
+        "unknown, became a job": 2,
+        "unknown, became none": 2,
+    }
+    assert counts.jobs == {"cancelled": 1, "expired": 1, "failed": 2, "succeeded": 6}
+    assert counts.failures == {"task_error": 1, "worker_lost": 1}
+    assert counts.runs_per_job == {0: 2, 1: 5, 2: 3}
+    assert counts.moves == {
+        "held to queued: worker_lost": 1,
+        "running to held: worker_lost": 1,
+        "running to queued: task_error": 1,
+        "running to queued: worker_lost": 1,
+    }
+
+
+def test_no_evidence_is_no_violation_and_no_promise() -> None:
+    story = Story()
+    story.rest.update(history=History(()), quarantine={}, left={})
+    verdict = check(story.evidence())
+    assert verdict.violations == ()
+    assert verdict.checked["lost"] == 0
