@@ -135,7 +135,7 @@ def broker_settings(env: Environment) -> BrokerSettings:
         SettingError: for a plain connection, a password in the URL, or another form.
     """
     name = "COUNTERSIGN_BROKER_URL"
-    url = _split(name, env.text(name))
+    url = _split(name, env.text("COUNTERSIGN_BROKER_URL"))
     if url.scheme == "rediss":
         return redis_settings(env, name)
     if url.scheme != "amqps":

@@ -6,16 +6,29 @@ from tests.servers.fixtures import (
     acme,
     clean_servers,
     own_stack,
+    rabbit_site,
+    rabbit_stack,
     servers,
     stack,
     state_directory,
 )
 
-__all__ = ["acme", "clean_servers", "own_stack", "servers", "stack", "state_directory"]
+__all__ = [
+    "acme",
+    "clean_servers",
+    "own_stack",
+    "rabbit_site",
+    "rabbit_stack",
+    "servers",
+    "stack",
+    "state_directory",
+]
 
 #: Directories whose tests start servers or whole programs by themselves.
 _WITH_SERVERS = ("attacks", "contract", "deploy", "interop", "ledger", "path", "servers")
-_FIXTURES = frozenset({"servers", "clean_servers", "stack", "own_stack", "acme"})
+_FIXTURES = frozenset(
+    {"servers", "clean_servers", "stack", "own_stack", "acme", "rabbit_stack", "rabbit_site"}
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,9 +6,12 @@ from typing import Any, Final
 from celery import Celery, signals
 from kombu import Exchange, Queue
 
-from backends.broker import redis_ssl, redis_url
-from workers.channel import SCHEME, Inspector, register_transport
+from backends.broker import amqp_ssl, amqp_url, redis_ssl, redis_url
+from backends.settings import AmqpSettings, BrokerSettings
+from workers import amqp_channel, channel
+from workers.channel import Inspector
 from workers.consumer import VerifyingConsumer
+from workers.room import Room
 from workers.settings import WorkerSettings
 from workers.window import Window
 from workers.wire import CONTENT_TYPE
@@ -16,30 +19,24 @@ from workers.wire import CONTENT_TYPE
 CONSUMER: Final = f"{VerifyingConsumer.__module__}:{VerifyingConsumer.__qualname__}"
 #: Seconds without a reply after which a silent connection to the broker is dropped.
 HEALTH_CHECK_S: Final = 3
+#: RabbitMQ's: a connection that is silent for twice this long is dropped, on both sides.
+HEARTBEAT_S: Final = 4
 
 
 def celery_app(settings: WorkerSettings, inspector: Inspector, window: Window) -> Any:
     """Make the application of a worker; nothing is connected yet."""
-    register_transport()
     signals.setup_logging.connect(_keep_logging, weak=False)
     app = Celery("countersign", set_as_current=False, fixups=[], autofinalize=True)
     app.conf.update(
-        broker_url=redis_url(settings.broker, SCHEME),
-        broker_use_ssl=redis_ssl(settings.broker),
+        **_broker(settings.broker, inspector, window),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options={
-            "inspector": inspector,
-            "window": window,
-            "health_check_interval": HEALTH_CHECK_S,
-            "socket_connect_timeout": 2.0,
-            "socket_timeout": 5.0,
-            "socket_keepalive": True,
-        },
         # What a message may be: verified by then, this is for whoever would bypass the channel.
         accept_content=[CONTENT_TYPE],
         task_protocol=2,
-        task_queues=[Queue(name, Exchange(""), routing_key=name) for name in settings.queues],
+        task_queues=[
+            Queue(name, Exchange(""), routing_key=name, no_declare=True) for name in settings.queues
+        ],
         task_create_missing_queues=False,
         # Nobody is told anything, and nobody tells this worker anything.
         result_backend=None,
@@ -65,6 +62,32 @@ def celery_app(settings: WorkerSettings, inspector: Inspector, window: Window) -
         timezone="UTC",
     )
     return app
+
+
+def _broker(settings: BrokerSettings, inspector: Inspector, window: Window) -> dict[str, Any]:
+    """The settings of the one broker or the other, each with its verifying channel."""
+    if isinstance(settings, AmqpSettings):
+        amqp_channel.register_transport()
+        return {
+            "broker_url": amqp_url(settings, amqp_channel.SCHEME),
+            "broker_use_ssl": amqp_ssl(settings),
+            "broker_login_method": "EXTERNAL",
+            "broker_heartbeat": HEARTBEAT_S,
+            "broker_transport_options": {"inspector": inspector, "room": Room(window)},
+        }
+    channel.register_transport()
+    return {
+        "broker_url": redis_url(settings, channel.SCHEME),
+        "broker_use_ssl": redis_ssl(settings),
+        "broker_transport_options": {
+            "inspector": inspector,
+            "window": window,
+            "health_check_interval": HEALTH_CHECK_S,
+            "socket_connect_timeout": 2.0,
+            "socket_timeout": 5.0,
+            "socket_keepalive": True,
+        },
+    }
 
 
 def _keep_logging(**_: object) -> None:

@@ -5,10 +5,11 @@ Gossip, Heart, Control, DelayedDelivery, Agent. They read broadcasts or publish;
 neither, so none of their messages is ever looked at.
 """
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from celery import bootsteps
 from celery.concurrency.asynpool import _get_job_writer
@@ -16,11 +17,19 @@ from celery.worker.consumer import Consumer
 from celery.worker.consumer.connection import Connection
 from celery.worker.consumer.consumer import Evloop
 from celery.worker.consumer.tasks import Tasks
+from celery.worker.state import maybe_shutdown
 
+from workers.amqp_channel import VerifiedAmqpMessage
 from workers.channel import VerifiedMessage
 from workers.pipeline import Arrived, Pipeline
 from workers.request import PoolRequest
 from workers.types import Claimed
+
+#: Seconds until a broker that is away is asked again, at first and at most.
+RETRY_FIRST_S: Final = 0.5
+RETRY_MOST_S: Final = 3.0
+
+_log = logging.getLogger(__name__)
 
 
 class BareTasks(Tasks):  # type: ignore[misc]  # celery is untyped
@@ -83,11 +92,30 @@ class VerifyingConsumer(Consumer):  # type: ignore[misc]
 
         default_steps = [Connection, BareTasks, Handover, BareEvloop]  # noqa: RUF012 - celery's
 
-    def create_task_handler(self, *_: Any, **__: Any) -> Callable[[VerifiedMessage], None]:
+    def ensure_connected(self, conn: Any) -> Any:
+        """Connect to the broker, however long it takes; celery's own waits up to 30 s between."""
+
+        def on_error(error: Exception, interval: float) -> None:
+            what = type(error).__name__
+            _log.warning("waiting for the broker: %s; asked again in %g s", what, interval)
+
+        connected = conn.ensure_connection(
+            on_error,
+            interval_start=RETRY_FIRST_S,
+            interval_step=RETRY_FIRST_S,
+            interval_max=RETRY_MOST_S,
+            callback=maybe_shutdown,
+        )
+        self.first_connection_attempt = False
+        return connected
+
+    def create_task_handler(
+        self, *_: Any, **__: Any
+    ) -> Callable[[VerifiedMessage | VerifiedAmqpMessage], None]:
         """Give what is called with each message; kombu has verified it by then."""
         pipeline = self.pipeline
 
-        def on_task_received(message: VerifiedMessage) -> None:
+        def on_task_received(message: VerifiedMessage | VerifiedAmqpMessage) -> None:
             pipeline.arrived(Arrived(message.verified, message.ack, message.delivery_tag))
 
         return on_task_received

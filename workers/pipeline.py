@@ -169,7 +169,7 @@ class Pipeline:
         for arrived, claim in zip(batch, claims, strict=True):
             if claim.status != "claimed":
                 arrived.release()
-                if claim.extra and claim.status != "queued":
+                if claim.extra and claim.status != "queued" and not arrived.verified.redelivered:
                     self.refuse(quarantined(arrived.verified, "replayed"))
                 continue
             claimed = Claimed(

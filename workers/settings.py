@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 from backends.environment import Environment
-from backends.settings import RedisSettings, VaultSettings, redis_settings, vault_settings
+from backends.settings import (
+    BrokerSettings,
+    RedisSettings,
+    VaultSettings,
+    broker_settings,
+    redis_settings,
+    vault_settings,
+)
 from signing.catalog import Catalog, is_queue_name, parse_catalog
 from signing.errors import CatalogError, SettingError
 
@@ -21,7 +28,7 @@ class WorkerSettings:
     """What a worker needs."""
 
     ledger: RedisSettings
-    broker: RedisSettings
+    broker: BrokerSettings
     vault: VaultSettings
     catalog: Catalog
     audience: str
@@ -43,7 +50,7 @@ def worker_settings(env: Environment) -> WorkerSettings:
     """
     return WorkerSettings(
         ledger=redis_settings(env, "COUNTERSIGN_REDIS_LEDGER_URL"),
-        broker=redis_settings(env, "COUNTERSIGN_BROKER_URL"),
+        broker=broker_settings(env),
         vault=vault_settings(env),
         catalog=_catalog(env),
         audience=env.text("COUNTERSIGN_AUDIENCE", "countersign"),

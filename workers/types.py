@@ -10,11 +10,26 @@ OutcomeKind = Literal["succeeded", "failed", "retry", "release", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """What a message is said to hold, where that stands beside its bytes (AMQP)."""
+
+    kind: bytes
+    encoding: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
-    """Bytes off the broker and the queue they came from; nothing of them is trusted."""
+    """Bytes off the broker and the queue they came from; nothing of them is trusted.
+
+    Attributes:
+        content: beside the bytes; `None` where it stands in them (Redis).
+        redelivered: the broker says that it gave this message before.
+    """
 
     queue: str
     raw: bytes = field(repr=False)
+    content: Content | None = None
+    redelivered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +38,13 @@ class Verified:
 
     Attributes:
         raw: the bytes off the broker, for the quarantine if it turns out to be a replay.
+        redelivered: the broker gave this message before, so that it may come without being one.
     """
 
     job: VerifiedJob
     queue: str
     raw: bytes = field(repr=False)
+    redelivered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

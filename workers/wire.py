@@ -1,7 +1,9 @@
-"""A Celery message as it lies in Redis, read only so far as to find the sealed job in it.
+"""A Celery message as it lies in the broker, read only so far as to find the sealed job in it.
 
-Source of the form: kombu's virtual transport (kombu/transport/virtual/base.py, `Message` and
-`encode_body`): a JSON object with body, content-type, content-encoding, headers, properties.
+On RabbitMQ the body is the sealed job, and content type and encoding stand beside it. On Redis all
+is in one text; source of that form: kombu's virtual transport (kombu/transport/virtual/base.py,
+`Message` and `encode_body`), a JSON object with body, content-type, content-encoding, headers,
+properties.
 Everything but the body, and how it is encoded, is ignored: the seal does not cover it.
 """
 
@@ -12,11 +14,29 @@ from typing import Final
 from signing.dsse import MAX_ENVELOPE_BYTES
 from signing.errors import MalformedJSON, SealInvalid
 from signing.strict_json import parse_object
+from workers.types import Delivered
 
 CONTENT_TYPE: Final = "application/vnd.countersign.dsse+json"
 MAX_MESSAGE_BYTES: Final = 2 * MAX_ENVELOPE_BYTES
 #: A tuple and not a set: what is looked up comes from outside and need not be hashable.
 _ENCODINGS: Final = ("utf-8", "binary")
+
+
+def envelope(delivered: Delivered) -> bytes:
+    """Give the envelope's bytes out of a delivered message.
+
+    Raises:
+        SealInvalid: as `sealed_body`.
+    """
+    if delivered.content is None:
+        return sealed_body(delivered.raw)
+    if len(delivered.raw) > MAX_MESSAGE_BYTES:
+        raise SealInvalid("the message is too large", code="message_too_large")
+    encodings = [encoding.encode("ascii") for encoding in _ENCODINGS]
+    content = delivered.content
+    if content.kind != CONTENT_TYPE.encode("ascii") or content.encoding not in encodings:
+        raise SealInvalid("the message is of another content type", code="content_type_refused")
+    return delivered.raw
 
 
 def sealed_body(raw: bytes) -> bytes:

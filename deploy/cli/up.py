@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from deploy.local.environment import Broker
 from deploy.local.paths import StackPaths
 from deploy.local.stack import choose_ports, start_stack, submit_command
 from deploy.local.state import locked
@@ -23,9 +24,18 @@ from deploy.supervise import Supervisor, interruptible, uninterrupted
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="The gateway's port; 8443, or one that is free."
 )
+@click.option(
+    "--broker",
+    type=click.Choice(("redis", "rabbitmq")),
+    default="redis",
+    show_default=True,
+    help="What carries the hints; the ledger is on Redis either way.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
-def up(state: Path, port: int | None, as_json: bool) -> None:
+def up(state: Path, port: int | None, broker: Broker, as_json: bool) -> None:
     """Run Redis, OpenBao, gateway, dispatcher and worker on loopback, until ctrl-C.
+
+    With --broker rabbitmq also a RabbitMQ node.
 
     A part that dies is started again. Logs are in STATE/logs.
     """
@@ -35,7 +45,7 @@ def up(state: Path, port: int | None, as_json: bool) -> None:
         supervisor = Supervisor(progress)
         try:
             ports = choose_ports(paths, port)
-            start_stack(paths, ports, supervisor, progress)
+            start_stack(paths, ports, supervisor, progress, broker)
             command = submit_command(paths, ports)
             progress.tell(
                 "up",

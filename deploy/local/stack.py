@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.errors import StackError
-from deploy.local.environment import TASKS
+from deploy.local.environment import TASKS, Broker
 from deploy.local.paths import StackPaths, StackPorts, is_free
 from deploy.local.roles import ROLES, start_role
 from deploy.local.sample import KEY_ID, ensure_sample_producer, private_key_path
@@ -32,7 +32,7 @@ def choose_ports(paths: StackPaths, gateway: int | None) -> StackPorts:
         StackError: where the gateway's port was asked for and is taken.
     """
     ports = StackPorts.load(paths.ports)
-    if ports is None or not all(map(is_free, (ports.redis, ports.vault, ports.vault_cluster))):
+    if ports is None or not all(map(is_free, _of_servers(ports))):
         kept = ports.gateway if ports is not None else DEFAULT_PORT
         ports = replace(StackPorts.free(), gateway=kept)
     if gateway is not None:
@@ -43,6 +43,17 @@ def choose_ports(paths: StackPaths, gateway: int | None) -> StackPorts:
         ports = replace(ports, gateway=StackPorts.free().gateway)
     ports.save(paths.ports)
     return ports
+
+
+def _of_servers(ports: StackPorts) -> tuple[int, ...]:
+    return (
+        ports.redis,
+        ports.vault,
+        ports.vault_cluster,
+        ports.rabbit,
+        ports.rabbit_epmd,
+        ports.rabbit_dist,
+    )
 
 
 def build_catalog(paths: StackPaths) -> tuple[str, ...]:
@@ -67,7 +78,11 @@ def build_catalog(paths: StackPaths) -> tuple[str, ...]:
 
 
 def start_stack(
-    paths: StackPaths, ports: StackPorts, supervisor: Supervisor, progress: Progress
+    paths: StackPaths,
+    ports: StackPorts,
+    supervisor: Supervisor,
+    progress: Progress,
+    broker: Broker = "redis",
 ) -> None:
     """Start everything in the order in which one part needs another.
 
@@ -77,10 +92,13 @@ def start_stack(
     progress.tell("starting", "catalog")
     queues = build_catalog(paths)
     progress.tell("ready", "catalog", f"queues {', '.join(queues)}")
-    servers = LocalServers(paths, ports, queues)
+    servers = LocalServers(paths, ports, queues, broker)
     servers.prepare()
     supervisor.start(Part("redis", servers.start_redis, server=True))
     supervisor.start(Part("openbao", servers.start_vault, server=True))
+    if broker == "rabbitmq":
+        supervisor.start(Part("epmd", servers.start_epmd, server=True))
+        supervisor.start(Part("rabbitmq", servers.start_rabbit, server=True))
     ensure_sample_producer(paths, ports)
     for role in ROLES:
         start = partial(start_role, role, servers.environment(role), paths, ports)

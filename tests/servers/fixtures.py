@@ -7,17 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.environment import Broker
+from tests.servers.marks import TASKS, Marks
+from tests.servers.rabbit import RabbitSite
 from tests.servers.servers import Servers
 from tests.servers.stack import Producer, Stack
 
 
 @contextmanager
-def running_servers() -> Iterator[Servers]:
-    """Start Redis and OpenBao in a directory of their own."""
+def running_servers(broker: Broker = "redis") -> Iterator[Servers]:
+    """Start Redis, OpenBao and perhaps RabbitMQ in a directory of their own."""
     # Not below pytest's own directory: a second run of pytest at the same time cleans that up.
     with (
         tempfile.TemporaryDirectory(prefix="countersign-") as directory,
-        Servers(Path(directory)) as running,
+        Servers(Path(directory), broker) as running,
     ):
         yield running
 
@@ -69,3 +72,24 @@ def own_stack(tmp_path: Path) -> Iterator[Stack]:
     (tmp_path / "logs").mkdir()
     with Servers(tmp_path / "servers") as servers, Stack(servers, tmp_path / "logs") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def rabbit_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Gateway and dispatcher with RabbitMQ for a broker; the tests bring their workers.
+
+    A test that stops the node starts it again.
+    """
+    logs = tmp_path_factory.mktemp("rabbit-logs")
+    with running_servers("rabbitmq") as servers, Stack(servers, logs) as running:
+        running.build_catalog(TASKS)
+        running.start("gateway")
+        running.start("dispatcher", COUNTERSIGN_REPUBLISH_SECONDS="2")
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rabbit_site(rabbit_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> RabbitSite:
+    """The same, with a producer and the marks of the tests' own tasks."""
+    marks = Marks(tmp_path_factory.mktemp("rabbit-marks"))
+    return RabbitSite(rabbit_stack, marks, rabbit_stack.producer("rabbit-site"))

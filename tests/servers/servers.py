@@ -1,4 +1,4 @@
-"""One running Redis and OpenBao, and clients of them as each role."""
+"""One running Redis and OpenBao, RabbitMQ where it is wanted, and clients of them as each role."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,11 +7,12 @@ from typing import Any, Literal, Self
 import hvac
 import redis
 
+from deploy.local.environment import Broker
 from deploy.local.paths import HOST, StackPaths, StackPorts
 from deploy.local.servers import LocalServers, start_servers
 from signing.ledger.packed import unpack
 
-Role = Literal["gateway", "dispatcher", "worker", "security", "operator"]
+Role = Literal["gateway", "dispatcher", "worker", "security", "superuser"]
 
 #: Queues that exist on the test broker: the sample's, and any `test-...` of a test's own.
 QUEUES = ("fast", "slow", "test-*")
@@ -20,13 +21,15 @@ QUEUES = ("fast", "slow", "test-*")
 class Servers:
     """Real servers, started once per test process, with every role's settings and clients."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, broker: Broker = "redis") -> None:
         self.paths = StackPaths(state)
         self.ports = StackPorts.free()
         self._clients = ExitStack()
         self._redis: dict[tuple[Role, int], redis.Redis] = {}
         self._vault: dict[Role, Any] = {}
-        self.local: LocalServers = start_servers(self.paths, self.ports, queues=QUEUES)
+        self.local: LocalServers = start_servers(
+            self.paths, self.ports, queues=QUEUES, broker=broker
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +64,7 @@ class Servers:
 
     def seal(self, job_id: str) -> bytes:
         """A job's seal out of the ledger."""
-        packed: Any = self.redis("operator").get(f"cs:seal:{job_id}")
+        packed: Any = self.redis("superuser").get(f"cs:seal:{job_id}")
         return unpack(packed)
 
     def vault(self, role: Role) -> Any:
@@ -83,11 +86,13 @@ class Servers:
 
     def flush(self) -> None:
         """Empty ledger and broker, and forget loaded scripts."""
-        operator = self.redis("operator")
-        operator.flushall()
-        operator.script_flush()
+        superuser = self.redis("superuser")
+        superuser.flushall()
+        superuser.script_flush()
 
     def restore(self) -> None:
         """Start again what a test stopped or killed."""
         self.local.start_redis()
         self.local.start_vault()
+        if self.local.broker == "rabbitmq":
+            self.local.start_rabbit()

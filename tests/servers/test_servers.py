@@ -9,7 +9,7 @@ pytestmark = pytest.mark.servers
 ROLES: tuple[Role, ...] = ("gateway", "dispatcher", "worker", "security")
 
 
-@pytest.mark.parametrize("role", [*ROLES, "operator"])
+@pytest.mark.parametrize("role", [*ROLES, "superuser"])
 def test_every_role_reaches_redis(servers: Servers, role: Role) -> None:
     assert servers.redis(role).ping() is True
     assert servers.redis(role, 1).ping() is True
@@ -28,9 +28,9 @@ def test_every_role_logs_in_to_vault_with_its_own_policy_alone(
 
 
 def test_both_servers_come_back_after_a_kill(clean_servers: Servers) -> None:
-    clean_servers.redis("operator").set("cs:job:x", "kept")
+    clean_servers.redis("superuser").set("cs:job:x", "kept")
     clean_servers.local.stop_redis(kill=True)
     clean_servers.local.stop_vault(kill=True)
     clean_servers.restore()
-    assert clean_servers.redis("operator").get("cs:job:x") == b"kept"
+    assert clean_servers.redis("superuser").get("cs:job:x") == b"kept"
     assert clean_servers.vault("gateway").auth.token.lookup_self()["data"]["ttl"] > 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.settings import environment_of
+from backends.settings import RedisSettings, environment_of
 from signing.catalog import Catalog, dump_catalog
 from signing.errors import SettingError
 from workers.settings import worker_settings
@@ -41,6 +41,7 @@ def test_what_is_taken_where_nothing_is_said(values: dict[str, str]) -> None:
     assert (settings.audience, settings.app_dir) == ("countersign", Path())
     assert settings.max_tasks_per_child == 1000
     assert settings.max_memory_per_child_kib == 512 * 1024
+    assert isinstance(settings.broker, RedisSettings)
     assert (settings.ledger.database, settings.broker.database) == (0, 1)
 
 

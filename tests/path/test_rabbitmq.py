@@ -1,0 +1,117 @@
+"""The whole path with RabbitMQ for a broker."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.local.process import Child
+from tests.servers.marks import wait_until
+from tests.servers.rabbit import RabbitSite
+from tests.workers.site import name
+
+MANY = 200
+
+
+@pytest.fixture
+def worker(rabbit_site: RabbitSite) -> Iterator[Child]:
+    yield rabbit_site.worker(concurrency="2", lease_seconds="3")
+    rabbit_site.stack.stop("worker")
+
+
+@pytest.mark.usefixtures("worker")
+def test_sample_jobs_run(rabbit_site: RabbitSite) -> None:
+    producer = rabbit_site.producer
+    status = producer.run("demo.echo", {"value": {"a": [1, 2.5, "ü"]}})
+    assert (status["status"], status["result"]) == ("succeeded", {"a": [1, 2.5, "ü"]})
+    status = producer.run("demo.fail", {})
+    assert status["error"] == {"code": "task_error", "type": "RuntimeError"}
+    slow = name("slow")
+    assert producer.run("test.slow_queue", {"name": slow})["status"] == "succeeded"
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_job_is_tried_again(rabbit_site: RabbitSite) -> None:
+    flaky = name("flaky")
+    status = rabbit_site.producer.run("test.flaky", {"name": flaky, "until": 2})
+    assert (status["status"], status["result"], status["attempts"]) == ("succeeded", 2, 2)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_secret_reaches_its_task(rabbit_site: RabbitSite) -> None:
+    used = name("used")
+    status = rabbit_site.producer.run("test.use", {"name": used, "token": "tok_" + "Zx83" * 6})
+    assert (status["status"], status["result"]) == ("succeeded", 28)
+
+
+def test_many_jobs_run_once_each(rabbit_site: RabbitSite, worker: Child) -> None:
+    each = name("each")
+    jobs = [rabbit_site.submit("test.mark", name=each) for _ in range(MANY)]
+    statuses = rabbit_site.settled(*jobs)
+    assert {(item["status"], item["attempts"]) for item in statuses} == {("succeeded", 1)}
+    assert len(rabbit_site.marks.of(each)) == MANY
+    assert worker.status is None
+
+
+def test_what_a_killed_worker_held_runs_again(rabbit_site: RabbitSite) -> None:
+    rabbit_site.worker("first", concurrency="1", lease_seconds="3")
+    running = name("running")
+    job_id = rabbit_site.submit("test.wait", name=running)
+    rabbit_site.marks.wait_for(running, "begun")
+    rabbit_site.stack.stop("first", kill=True)
+    rabbit_site.worker("second", concurrency="1")
+    rabbit_site.marks.wait_for(running, "begun", 2)
+    rabbit_site.marks.go(running)
+    [status] = rabbit_site.settled(job_id)
+    assert (status["status"], status["attempts"]) == ("succeeded", 2)
+    rabbit_site.stack.stop("second")
+
+
+def test_the_queue_purged_amid_jobs(rabbit_site: RabbitSite, worker: Child) -> None:
+    purged = name("purged")
+    jobs = [rabbit_site.submit("test.mark", name=purged) for _ in range(MANY // 2)]
+    rabbit_site.purge()
+    jobs += [rabbit_site.submit("test.mark", name=purged) for _ in range(MANY // 2)]
+    rabbit_site.purge()
+    statuses = rabbit_site.settled(*jobs)
+    assert {(item["status"], item["attempts"]) for item in statuses} == {("succeeded", 1)}
+    assert len(rabbit_site.marks.of(purged)) == MANY
+    assert worker.status is None
+
+
+@pytest.mark.parametrize("wiped", [False, True], ids=["killed", "wiped"])
+def test_the_node_killed_amid_jobs(rabbit_site: RabbitSite, worker: Child, wiped: bool) -> None:
+    running, marked = name("running"), name("marked")
+    first = rabbit_site.submit("test.wait", name=running)
+    rabbit_site.marks.wait_for(running, "begun")
+    jobs = [rabbit_site.submit("test.mark", name=marked) for _ in range(MANY // 2)]
+    local = rabbit_site.servers.local
+    if wiped:
+        local.wipe_rabbit()
+    else:
+        local.stop_rabbit(kill=True)
+    jobs += [rabbit_site.submit("test.mark", name=marked) for _ in range(MANY // 2)]
+    rabbit_site.marks.go(running)
+    local.start_rabbit()
+    last = rabbit_site.submit("test.mark", name=marked)
+    [status] = rabbit_site.settled(last, seconds=10)
+    statuses = [status, *rabbit_site.settled(first, *jobs)]
+    assert {(item["status"], item["attempts"]) for item in statuses} == {("succeeded", 1)}
+    assert len(rabbit_site.marks.of(marked)) == MANY + 1
+    assert rabbit_site.stack.quarantined() == []
+    assert worker.status is None
+
+
+def test_the_pool_of_threads(rabbit_site: RabbitSite) -> None:
+    rabbit_site.worker("threads", pool="threads", concurrency="4")
+    each = name("each")
+    jobs = [rabbit_site.submit("test.mark", name=each) for _ in range(50)]
+    statuses = rabbit_site.settled(*jobs)
+    assert {(item["status"], item["attempts"]) for item in statuses} == {("succeeded", 1)}
+    rabbit_site.stack.stop("threads")
+
+
+def test_nothing_waits_in_the_queue_in_the_end(rabbit_site: RabbitSite) -> None:
+    child = rabbit_site.worker("last")
+    wait_until(lambda: rabbit_site.queued() == 0)
+    assert child.status is None
+    rabbit_site.stack.stop("last")
