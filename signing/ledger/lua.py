@@ -1,12 +1,13 @@
 """The ledger's atomic scripts, in Lua as Redis runs it. Times are Redis's own, in milliseconds.
 
-Every script starts with `PRELUDE`. Key names that depend on a record are made inside the scripts:
-the ledger lives in one Redis (Celery has no Redis Cluster transport either).
+Every script starts with `prelude.PRELUDE`.
 """
 
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Final
+
+from signing.ledger.prelude import PRELUDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,74 +23,6 @@ class Script:
         return sha1(self.text.encode("utf-8"), usedforsecurity=False).hexdigest()
 
 
-_PRELUDE: Final = """
-local function clock()
-  local t = redis.call('TIME')
-  return t[1] * 1000 + math.floor(t[2] / 1000)
-end
-local now = clock()
-local function job_key(id) return 'cs:job:' .. id end
-
--- One way in to every final state: indexes cleared, retention set, secrets queued for deletion.
--- The seal stays for as long as the record where the job may be replayed: it failed or expired,
--- and no secret of its own is deleted now.
-local function finish(id, state, reason, retention)
-  local key = job_key(id)
-  local r = redis.call('HMGET', key, 'queue', 'task', 'secret', 'producer', 'state')
-  redis.call('HINCRBY', 'cs:open', r[4], -1)
-  redis.call('HSET', key, 'state', state, 'finished', now, 'error', reason)
-  if r[5] == 'running' then
-    redis.call('ZREM', 'cs:running', id)
-  elseif r[5] == 'held' then
-    redis.call('ZREM', 'cs:held', id)
-  else
-    redis.call('ZREM', 'cs:due', id)
-    redis.call('ZREM', 'cs:published:' .. r[1], id)
-  end
-  redis.call('ZREM', 'cs:expiring', id)
-  if r[3] == '0' and (state == 'failed' or state == 'expired') then
-    redis.call('PEXPIRE', 'cs:seal:' .. id, retention)
-  else
-    redis.call('UNLINK', 'cs:seal:' .. id)
-  end
-  redis.call('PEXPIRE', key, retention)
-  redis.call('ZADD', 'cs:forget', now + retention, id .. ' ' .. r[4])
-  if r[3] == '1' then
-    redis.call('ZADD', 'cs:purge', now, 'jobs/' .. r[1] .. '/' .. r[2] .. '/' .. id)
-  end
-  redis.call('PUBLISH', 'cs:settled', id)
-end
-
-local function requeue(id, due, reason)
-  redis.call('HSET', job_key(id), 'state', 'queued', 'due', due, 'error', reason)
-  redis.call('ZREM', 'cs:running', id)
-  redis.call('ZADD', 'cs:due', due, id)
-  redis.call('PUBLISH', 'cs:wake', due)
-end
-
--- A run that ended without an outcome: rerun, hold or fail, as the record says. What has expired
--- while it ran is not held: nothing would ever take it out of there.
-local function lose(id, delay, retention, reason)
-  local r = redis.call('HMGET', job_key(id), 'attempt', 'max_attempts', 'on_lost', 'expires')
-  if r[3] == 'hold' and now < tonumber(r[4]) then
-    redis.call('HSET', job_key(id), 'state', 'held', 'error', reason)
-    redis.call('ZREM', 'cs:running', id)
-    redis.call('ZADD', 'cs:held', now, id)
-    return 'held'
-  end
-  if tonumber(r[1]) >= tonumber(r[2]) then
-    finish(id, 'failed', reason, retention)
-    return 'failed'
-  end
-  if now + delay >= tonumber(r[4]) then
-    finish(id, 'expired', reason, retention)
-    return 'expired'
-  end
-  requeue(id, now + delay, reason)
-  return 'queued'
-end
-"""
-
 #: KEYS: nonce, idempotency or ''. ARGV: id, seal, and lines that are cheaper to pack as one text:
 #: nonce ttl ms, body digest, idempotency ttl ms, not_before ms, expires ms, producer, rate's
 #: interval ms (0: none), its burst, open jobs allowed (0: any), then the record's fields and
@@ -97,7 +30,7 @@ end
 #: The rate is GCRA (ITU-T I.371): one number, the theoretical arrival time, per producer.
 ACCEPT: Final = Script(
     "accept",
-    _PRELUDE
+    PRELUDE
     + """
 local a = {}
 for line in string.gmatch(ARGV[3], '([^\\n]*)\\n') do a[#a + 1] = line end
@@ -148,7 +81,7 @@ return {'accepted', id, 0}
 #: ARGV: limit, retention ms. Gives a flat list: id, queue, task, priority, seal, ...
 TAKE_DUE: Final = Script(
     "take_due",
-    _PRELUDE
+    PRELUDE
     + """
 local out = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'cs:due', '-inf', now, 'LIMIT', 0, ARGV[1])) do
@@ -173,7 +106,7 @@ return out
 #: No more than are missing, the oldest first: what the queue still holds is not published twice.
 REPUBLISH: Final = Script(
     "republish",
-    _PRELUDE
+    PRELUDE
     + """
 local key = 'cs:published:' .. ARGV[1]
 local most = math.min(redis.call('ZCARD', key) - tonumber(ARGV[2]), tonumber(ARGV[4]))
@@ -194,7 +127,7 @@ return #ids
 #: Asked again with the token that claimed, it answers the same: a lost reply costs nothing.
 CLAIM: Final = Script(
     "claim",
-    _PRELUDE
+    PRELUDE
     + """
 local id = ARGV[1]
 local key = job_key(id)
@@ -228,7 +161,7 @@ return {'claimed', attempt, extra, now, tonumber(r[7])}
 #: ARGV: lease ms, then id, attempt, ... Gives one 1 (renewed) or 0 (no longer ours) each.
 RENEW: Final = Script(
     "renew",
-    _PRELUDE
+    PRELUDE
     + """
 local out = {}
 for i = 2, #ARGV, 2 do
@@ -249,7 +182,7 @@ return out
 #: counted. Gives the state after, or 'stale' where this attempt no longer holds the job.
 SETTLE: Final = Script(
     "settle",
-    _PRELUDE
+    PRELUDE
     + """
 local id = ARGV[1]
 local r = redis.call('HMGET', job_key(id), 'state', 'attempt', 'max_attempts', 'expires')
@@ -278,7 +211,7 @@ return ARGV[3]
 #: ARGV: limit, delay ms, retention ms. Gives a flat list: id, state after, ...
 REAP: Final = Script(
     "reap",
-    _PRELUDE
+    PRELUDE
     + """
 local out = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'cs:running', '-inf', now, 'LIMIT', 0, ARGV[1])) do
@@ -296,7 +229,7 @@ return out
 #: ARGV: limit, retention ms. Gives the ids of jobs that expired before they ran.
 EXPIRE: Final = Script(
     "expire",
-    _PRELUDE
+    PRELUDE
     + """
 local out = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'cs:expiring', '-inf', now, 'LIMIT', 0, ARGV[1])) do
@@ -314,7 +247,7 @@ return out
 #: ARGV: id, producer, retention ms. Gives the state before; 'queued' and 'held' were cancelled.
 CANCEL: Final = Script(
     "cancel",
-    _PRELUDE
+    PRELUDE
     + """
 local r = redis.call('HMGET', job_key(ARGV[1]), 'state', 'producer')
 if not r[1] or r[2] ~= ARGV[2] then return 'unknown' end
@@ -330,7 +263,7 @@ return r[1]
 #: its attempts up gets one more: somebody wants it to run.
 OPERATE: Final = Script(
     "operate",
-    _PRELUDE
+    PRELUDE
     + """
 local id, action = ARGV[1], ARGV[2]
 local r = redis.call('HMGET', job_key(id), 'state', 'attempt', 'max_attempts', 'expires', 'error')
@@ -357,7 +290,7 @@ return r[1]
 #: ARGV: limit. Takes jobs whose retention is over out of their producers' index; gives how many.
 FORGET: Final = Script(
     "forget",
-    _PRELUDE
+    PRELUDE
     + """
 local old = redis.call('ZRANGEBYSCORE', 'cs:forget', '-inf', now, 'LIMIT', 0, ARGV[1])
 for _, entry in ipairs(old) do
