@@ -46,6 +46,7 @@ class Kind:
     amounts: tuple[float, ...] | None = None
     between: tuple[float, float] = (0.0, 0.0)
     weight: int = 1
+    first: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,13 @@ def kinds(broker: Broker) -> tuple[Kind, ...]:
     """Every kind of fault there is, for a broker."""
     servers = ("redis", "vault") if broker == "redis" else ("redis", "vault", "rabbitmq")
     return (
-        Kind("kill", (*ROLES, *CHILDREN, *CHILDREN, *servers), (0.0, 3.0), weight=8),
+        Kind(
+            "kill",
+            (*ROLES, *CHILDREN, *CHILDREN, *servers),
+            (0.0, 3.0),
+            weight=8,
+            first=("gateway", "dispatcher", "worker", "worker-2 child", *servers),
+        ),
         Kind("pause", (*ROLES, *CHILDREN, *servers), (1.0, 12.0), weight=3),
         Kind("stop", ROLES, weight=2),
         Kind("refuse", LINKS, (1.0, 6.0)),
@@ -137,8 +144,9 @@ def occupied(target: str) -> str:
 
 
 def _deck(chosen: Sequence[Kind], rng: random.Random) -> Iterator[tuple[Kind, str]]:
-    """Draw kinds and targets for ever: each kind once, and then whole decks of all of them."""
-    first = [(kind, rng.choice(kind.targets)) for kind in chosen]
+    """Draw for ever: each kind once, a kill of each sort of part; then whole decks of all."""
+    first = [(kind, rng.choice(kind.targets)) for kind in chosen if kind.name != "kill"]
+    first += [(kind, target) for kind in chosen if kind.name == "kill" for target in kind.first]
     rng.shuffle(first)
     yield from first
     while True:
