@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -67,12 +67,24 @@ class System:
         self.keepers = {
             "redis": Keeper("redis", self._start_redis),
             "vault": Keeper("vault", lambda _: self.servers.start_vault()),
-            **{name: Keeper(name, partial(self._start_role, name)) for name in ROLES},
         }
         self.targets: list[Target] = []
+        #: Where the roles' code is, and what they are told besides: for those that start from now.
+        self.source = ROOT
+        self.settings: dict[str, str] = {}
 
     def start(self) -> None:
         """Start everything, and wait until the gateway is ready.
+
+        Raises:
+            StackError: where a part does not start.
+        """
+        self.start_servers()
+        self.start_roles()
+        self.wait_ready()
+
+    def start_servers(self) -> None:
+        """Start Redis, OpenBao and the proxies, and register the producers.
 
         Raises:
             StackError: where a part does not start.
@@ -90,9 +102,12 @@ class System:
         for name, port in self._link_ports.items():
             target = getattr(self.ports, _SERVER_OF[name.partition("->")[2]])
             self.proxies.add(name, port=port, target=target)
-        for name in ROLES:
+
+    def start_roles(self, names: Sequence[str] = ROLES) -> None:
+        """Start roles, anew where they were stopped."""
+        for name in names:
+            self.keepers[name] = Keeper(name, partial(self._start_role, name))
             self.keepers[name].start()
-        self.wait_ready()
 
     def stop(self) -> None:
         """Stop everything; Redis last, so that what the others write is there."""
@@ -103,9 +118,10 @@ class System:
 
     def stop_roles(self) -> None:
         """Stop gateway, dispatchers and workers."""
-        for name in ROLES:
+        started = [name for name in ROLES if name in self.keepers]
+        for name in started:
             self.keepers[name].end()
-        for name in ROLES:
+        for name in started:
             self._end(name)
 
     def issue_certificates(self) -> None:
@@ -113,7 +129,7 @@ class System:
         self.paths.certs.ensure(now=datetime.now(UTC) - BACKDATED)
 
     def environment(self, name: str) -> dict[str, str]:
-        """The settings of a part, by its proxies; those of the operator and security, direct."""
+        """The settings of a part, by its proxies; those of other roles, direct."""
         if name not in ROLES:
             return role_environment(name, self.paths, self.ports, QUEUES)
         role = name.partition("-")[0]
@@ -128,8 +144,10 @@ class System:
             port = link[f"{name}->broker"]
             values["COUNTERSIGN_BROKER_URL"] = f"rediss://{role}@{HOST}:{port}/1"
         values["COUNTERSIGN_AUTHORITY"] = f"localhost:{link['client->gateway']}"
-        values |= {"COUNTERSIGN_TASKS": TASKS, "COUNTERSIGN_APP_DIR": str(ROOT)}
-        return values | {"FAULTS_SINK": str(self.sink), "PYTHONPATH": str(ROOT)}
+        values |= {"COUNTERSIGN_TASKS": TASKS, "COUNTERSIGN_APP_DIR": str(self.source)}
+        # The directory that this runs in does not come before the roles' own code.
+        values |= {"PYTHONPATH": str(self.source), "PYTHONSAFEPATH": "1"}
+        return values | {"FAULTS_SINK": str(self.sink)} | self.settings
 
     def children(self, name: str, *, wait_s: float = 10.0) -> list[int]:
         """The pool processes of a worker.
@@ -145,15 +163,15 @@ class System:
 
         return children_of(wait_for(look, wait_s))
 
-    def redis_operator(self, database: int) -> redis.Redis:
+    def redis_superuser(self, database: int) -> redis.Redis:
         """A client that may do everything, with no proxy between. 0: ledger, 1: broker."""
-        certificate, key = self.paths.certs.client("operator")
+        certificate, key = self.paths.certs.client("superuser")
         return redis.Redis(
             host=HOST,
             port=self.ports.redis,
             db=database,
-            username="operator",
-            password=self.paths.redis_password("operator").read_text("ascii"),
+            username="superuser",
+            password=self.paths.redis_password("superuser").read_text("ascii"),
             ssl=True,
             ssl_ca_certs=str(self.paths.certs.authority),
             ssl_certfile=str(certificate),
