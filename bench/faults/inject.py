@@ -142,18 +142,26 @@ def _memory(system: System, _fault: Fault) -> Iterator[None]:
 def _disk(system: System, fault: Fault) -> Iterator[None]:
     keeper = system.keepers[fault.target]
     pid = keeper.wait()
-    directory = system.paths.redis if fault.target == "redis" else system.paths.vault
-    largest = max(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+    limit = _no_room(system, fault)
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     # What dies of it comes back once there is room again.
     with keeper.held_down():
-        room = int(fault.amount * 4096)
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest + room, before[1]))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, before[1]))
         try:
             yield
         finally:
             with suppress(ProcessLookupError):
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+
+def _no_room(system: System, fault: Fault) -> int:
+    """A size of files at which the server cannot write what comes next, or in the midst of it."""
+    if fault.target == "redis":
+        files = (system.paths.redis / "appendonlydir").iterdir()
+        return max(path.stat().st_size for path in files) + int(fault.amount * 4096)
+    # OpenBao writes inside of files that it has made large already, of which it uses the begin.
+    files = (path for path in system.paths.vault.rglob("*.db"))
+    return max(path.stat().st_blocks * 512 for path in files) // 2
 
 
 @contextmanager
@@ -232,7 +240,7 @@ def _asked(
     """Ask Redis for something, again while it comes back from an earlier fault."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
-    with system.redis_operator(database) as client:
+    with system.redis_superuser(database) as client:
         while True:
             try:
                 return ask(client)
