@@ -2,7 +2,7 @@
 
 `roles.json` is the one place where the rules stand: users without a password (they log in with
 their certificates), and what each may configure, write and read, as regular expressions. In it
-`{queues}` stands for the broker's queues. `operator.json` is the local stack's alone: the tests
+`{queues}` stands for the broker's queues. `superuser.json` is the local stack's alone: the tests
 look at queues and put messages there with it. The queues are added here: durable quorum queues.
 """
 
@@ -19,7 +19,7 @@ VHOST: Final = "countersign"
 def render_definitions(queues: Sequence[str]) -> str:
     """Render the definitions for queues; a name with `*` is a pattern, and no queue is made."""
     merged: dict[str, list[Any]] = {"vhosts": [], "users": [], "permissions": []}
-    for name in ("roles", "operator"):
+    for name in ("roles", "superuser"):
         source = json.loads((SOURCES / f"{name}.json").read_text("utf-8"))
         for kind, entries in source.items():
             merged[kind] += entries

@@ -90,13 +90,13 @@ def render_config(paths: StackPaths, ports: StackPorts) -> str:
     return "".join(f"{name} = {value}\n" for name, value in settings.items())
 
 
-def operator_connection(certs: CertificateStore, ports: StackPorts) -> Any:
-    """An AMQP connection (py-amqp is untyped) with the operator's certificate, connected.
+def superuser_connection(certs: CertificateStore, ports: StackPorts) -> Any:
+    """An AMQP connection (py-amqp is untyped) with the superuser's certificate, connected.
 
     Raises:
         OSError, AMQPError: where the node does not serve.
     """
-    certificate, key = certs.client("operator")
+    certificate, key = certs.client("superuser")
     connection = amqp.Connection(
         host=f"{HOST}:{ports.rabbit}",
         virtual_host=VHOST,
@@ -111,7 +111,11 @@ def operator_connection(certs: CertificateStore, ports: StackPorts) -> Any:
             "server_hostname": "localhost",
         },
     )
-    connection.connect()
+    try:
+        connection.connect()
+    except AMQPError:
+        connection.collect()
+        raise
     return connection
 
 
@@ -167,7 +171,7 @@ def _has_queues(certs: CertificateStore, ports: StackPorts, queues: Sequence[str
     if not _listens(ports.rabbit):
         return False
     try:
-        connection = operator_connection(certs, ports)
+        connection = superuser_connection(certs, ports)
     except (OSError, AMQPError):
         return False
     try:

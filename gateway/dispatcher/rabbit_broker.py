@@ -158,7 +158,11 @@ def connect(settings: AmqpSettings) -> Any:
         connect_timeout=CONNECT_TIMEOUT_S,
         heartbeat=HEARTBEAT_S,
     )
-    connection.connect()
+    try:
+        connection.connect()
+    except AMQPError:
+        connection.collect()  # py-amqp leaves the socket open where the node refuses
+        raise
     connection.transport.sock.settimeout(TIMEOUT_S)
     return connection
 
