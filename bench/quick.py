@@ -99,7 +99,7 @@ def _runs(stack: BenchStack) -> Row:
     dispatcher = stack.start("dispatcher")
     ledger = connect(
         redis_settings(
-            environment_of(stack.servers.environment("operator")), "COUNTERSIGN_REDIS_LEDGER_URL"
+            environment_of(stack.servers.environment("superuser")), "COUNTERSIGN_REDIS_LEDGER_URL"
         )
     )
     # The hints lie in the queue, as the stock messages do, before the worker starts.

@@ -44,8 +44,8 @@ class BenchStack:
         return redis_settings(environment_of(self.stock_environment()), "COUNTERSIGN_BROKER_URL")
 
     def stock_environment(self) -> dict[str, str]:
-        """The operator's settings."""
-        return dict(self.servers.environment("operator"))
+        """The superuser's settings."""
+        return dict(self.servers.environment("superuser"))
 
     def start(self, role: str, *, profile: Path | None = None, **settings: str) -> Child:
         """Start a role, under cProfile where `profile` says where to write."""

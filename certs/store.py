@@ -15,7 +15,7 @@ from certs.errors import CertificateError
 from certs.files import PRIVATE, PUBLIC, write_atomic
 
 SERVERS: Final = ("redis", "vault", "gateway", "rabbitmq")
-ROLES: Final = ("gateway", "dispatcher", "worker", "security", "operator")
+ROLES: Final = ("gateway", "dispatcher", "worker", "security", "operator", "superuser")
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
 AUTHORITY_VALIDITY: Final = timedelta(days=3650)
 VALIDITY: Final = timedelta(days=365)

@@ -34,7 +34,7 @@ def sources(stack: Stack) -> Iterator[Source]:
     servers = stack.servers
     client: Any
     for database in (0, 1):
-        client = servers.redis("operator", database)
+        client = servers.redis("superuser", database)
         yield from redis_keys(f"redis-{database}", client)
     yield from redis_diagnostics(client)
     yield from files(servers.paths.redis)

@@ -96,11 +96,11 @@ class Stage:
         child = self._children[role]
         return child.pid if child.status is None else None
 
-    def ledger(self, role: str = "operator") -> redis.Redis:
+    def ledger(self, role: str = "superuser") -> redis.Redis:
         """A client of the ledger's database as a role."""
         return self._client(role, "COUNTERSIGN_REDIS_LEDGER_URL")
 
-    def broker(self, role: str = "operator") -> redis.Redis:
+    def broker(self, role: str = "superuser") -> redis.Redis:
         """A client of the broker's database as a role."""
         return self._client(role, "COUNTERSIGN_BROKER_URL")
 

@@ -73,7 +73,7 @@ def start_vault(paths: StackPaths, ports: StackPorts) -> Child:
     child = Child(Program("openbao", command, environment, paths.log("openbao")))
     try:
         child.wait_until(lambda: health(paths.certs, ports) is not None, START_SECONDS)
-        with operator_client(paths.certs, ports) as client:
+        with superuser_client(paths.certs, ports) as client:
             if not client.sys.is_initialized():
                 _initialise(client, files)
             client.sys.submit_unseal_key(files.unseal_key.read_text("ascii"))
@@ -116,9 +116,9 @@ def render_config(paths: StackPaths, ports: StackPorts, files: VaultFiles) -> st
 
 
 @contextmanager
-def operator_client(certs: CertificateStore, ports: StackPorts, token: str = "") -> Iterator[Any]:
-    """An hvac client (untyped) with the operator's certificate, closed at the end."""
-    certificate, key = certs.client("operator")
+def superuser_client(certs: CertificateStore, ports: StackPorts, token: str = "") -> Iterator[Any]:
+    """An hvac client (untyped) with the superuser's certificate, closed at the end."""
+    certificate, key = certs.client("superuser")
     client = hvac.Client(
         url=f"https://{HOST}:{ports.vault}",
         token=token,
@@ -134,7 +134,7 @@ def operator_client(certs: CertificateStore, ports: StackPorts, token: str = "")
 
 def health(certs: CertificateStore, ports: StackPorts) -> int | None:
     """The status of the health endpoint; `None` where nothing answers."""
-    certificate, key = certs.client("operator")
+    certificate, key = certs.client("superuser")
     pool = urllib3.HTTPSConnectionPool(
         HOST,
         ports.vault,

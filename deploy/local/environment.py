@@ -13,7 +13,7 @@ Broker = Literal["redis", "rabbitmq"]
 #: The sample tasks and the queues that they name.
 TASKS: Final = "examples.tasks"
 QUEUES: Final = ("fast", "slow")
-#: The roles that log in to Vault; the operator has Redis and a certificate only.
+#: The roles that log in to Vault; the operator and the superuser have Redis and a certificate only.
 VAULT_ROLES: Final = frozenset({"gateway", "dispatcher", "worker", "security"})
 
 

@@ -41,7 +41,7 @@ def render_acl(rules: str, passwords: Mapping[str, str], queues: Sequence[str]) 
     return "\n".join(lines) + "\n"
 
 
-def read_rules(*, with_operator: bool) -> str:
-    """The rules as they are kept; the local stack has the operator's besides."""
-    names = ("users.acl", "operator.acl") if with_operator else ("users.acl",)
+def read_rules(*, with_superuser: bool) -> str:
+    """The rules as they are kept; the local stack has a superuser's besides."""
+    names = ("users.acl", "superuser.acl") if with_superuser else ("users.acl",)
     return "\n".join((SOURCES / name).read_text("utf-8") for name in names)

@@ -49,7 +49,7 @@ def redis_program(
     if program is None:
         raise StackError("redis-server is missing: run deploy/setup.sh, or install it")
     passwords = {role: ensure_password(paths.redis_password(role)) for role in ROLES}
-    rules = render_acl(read_rules(with_operator=True), passwords, queues)
+    rules = render_acl(read_rules(with_superuser=True), passwords, queues)
     write_atomic(paths.redis / "users.acl", rules.encode())
     configuration = paths.redis / "redis.conf"
     text = render_config(paths, ports) + _lines(settings or {})
@@ -108,7 +108,7 @@ def answers(port: int, certs: CertificateStore) -> bool:
     """Whether a Redis with a certificate of ours serves on a port."""
     # PING before AUTH is refused with NOAUTH once the data is loaded: that much is enough.
     context = ssl.create_default_context(cafile=str(certs.authority))
-    context.load_cert_chain(*certs.client("operator"))
+    context.load_cert_chain(*certs.client("superuser"))
     try:
         with (
             socket.create_connection((HOST, port), timeout=2) as plain,

@@ -64,12 +64,12 @@ def _gateway_ready(paths: StackPaths, ports: StackPorts) -> bool:
 
 
 def _connections(paths: StackPaths, ports: StackPorts) -> list[dict[str, str]]:
-    certificate, key = paths.certs.client("operator")
+    certificate, key = paths.certs.client("superuser")
     client = redis.Redis(
         host=HOST,
         port=ports.redis,
-        username="operator",
-        password=paths.redis_password("operator").read_text("ascii"),
+        username="superuser",
+        password=paths.redis_password("superuser").read_text("ascii"),
         ssl=True,
         ssl_ca_certs=str(paths.certs.authority),
         ssl_certfile=str(certificate),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from certs.store import ROLES
-from deploy.local.bao_server import VaultFiles, operator_client, start_vault
+from deploy.local.bao_server import VaultFiles, start_vault, superuser_client
 from deploy.local.environment import QUEUES, Broker, role_environment, write_environment
 from deploy.local.paths import StackPaths, StackPorts
 from deploy.local.process import Child
@@ -56,7 +56,7 @@ class LocalServers:
         files = VaultFiles(self.paths.vault)
         if files.root_token.exists():
             token = files.root_token.read_text("ascii")
-            with operator_client(self.paths.certs, self.ports, token) as client:
+            with superuser_client(self.paths.certs, self.ports, token) as client:
                 provision(Provisioner(client, self.paths, self._vault.wait_until), files)
         return self._vault
 
@@ -107,7 +107,7 @@ class LocalServers:
         self.stop_redis()
 
     def environment(self, role: str) -> dict[str, str]:
-        """A role's settings: gateway, dispatcher, worker, security, operator."""
+        """A role's settings; `certs.store.ROLES` lists the roles."""
         return role_environment(role, self.paths, self.ports, self._queues, self.broker)
 
     def prepare(self) -> None:

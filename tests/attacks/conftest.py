@@ -55,7 +55,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 def captured(stack: Stack, producer: Producer, name: str, task: str) -> Genuine:
     """Submit a job and read its message off the queue, without taking it."""
     job_id = producer.submit(task, {"name": name}).json["id"]
-    broker: Any = stack.servers.redis("operator", 1)
+    broker: Any = stack.servers.redis("superuser", 1)
 
     def found() -> list[tuple[str, bytes]]:
         listed = [(key, raw) for key in queue_keys(FAST) for raw in broker.lrange(key, 0, -1)]
@@ -73,7 +73,7 @@ def relabel(stack: Stack, genuine: Genuine) -> Genuine:
     message["properties"] |= {"priority": 0, "delivery_tag": "x", "reply_to": "celery.pidbox"}
     message["properties"]["delivery_info"] = {"exchange": "slow", "routing_key": "slow"}
     raw = json.dumps(message).encode()
-    broker: Any = stack.servers.redis("operator", 1)
+    broker: Any = stack.servers.redis("superuser", 1)
     assert broker.lrem(genuine.key, 1, genuine.raw) == 1
     broker.lpush(genuine.key, raw)
     return Genuine(genuine.name, genuine.job_id, raw, genuine.key)

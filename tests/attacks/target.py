@@ -76,7 +76,7 @@ class Target:
 
     def push(self, raw: bytes | str, queue: str = FAST) -> None:
         """Put bytes on a queue, as an attacker who may LPUSH does."""
-        self.stack.servers.redis("operator", 1).lpush(queue, raw)
+        self.stack.servers.redis("superuser", 1).lpush(queue, raw)
 
     def quarantined_for(self, raw: bytes) -> list[str]:
         """The reasons for which these bytes are in the quarantine."""

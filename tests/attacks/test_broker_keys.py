@@ -17,7 +17,7 @@ COMMANDS = ("shutdown", "add_consumer", "cancel_consumer", "pool_restart", "rate
 @pytest.fixture
 def broker(target: Target) -> Iterator[Any]:
     """The broker as somebody who may do everything in it; emptied afterwards."""
-    client: Any = target.stack.servers.redis("operator", 1)
+    client: Any = target.stack.servers.redis("superuser", 1)
     yield client
     client.flushdb()
 

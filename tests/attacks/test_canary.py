@@ -34,8 +34,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, P
     marks = Marks(tmp_path_factory.mktemp("marks"))
     logs = tmp_path_factory.mktemp("watched-logs")
     with Servers(tmp_path_factory.mktemp("watched")) as servers, Stack(servers, logs) as stack:
-        servers.redis("operator").config_set("slowlog-log-slower-than", 0)
-        servers.redis("operator").config_set("slowlog-max-len", 10_000)
+        servers.redis("superuser").config_set("slowlog-log-slower-than", 0)
+        servers.redis("superuser").config_set("slowlog-max-len", 10_000)
         stack.build_catalog(TASKS)
         stack.start("gateway")
         stack.start("dispatcher")
@@ -129,7 +129,7 @@ def test_a_planted_secret_is_found_in_each_form(form: str, prefix: str) -> None:
 
 
 def in_redis(stack: Stack, database: int = 0) -> Any:
-    client: Any = stack.servers.redis("operator", database)
+    client: Any = stack.servers.redis("superuser", database)
     return client
 
 

@@ -17,7 +17,7 @@ ATTACKER = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
 def finished(target: Target) -> Iterator[Status]:
     """A job that has settled; its result is put back afterwards."""
     status = target.producer.run("test.mark", {"name": "finished"})
-    ledger = target.stack.servers.redis("operator")
+    ledger = target.stack.servers.redis("superuser")
     key = f"cs:result:{status['id']}"
     kept = ledger.get(key)
     assert isinstance(kept, bytes)
@@ -58,7 +58,7 @@ FORGED: list[tuple[str, Callable[[Status], bytes], str]] = [
 def test_it_is_not_passed_on(
     target: Target, finished: Status, forge: Callable[[Status], bytes], reason: str
 ) -> None:
-    target.stack.servers.redis("operator").set(f"cs:result:{finished['id']}", forge(finished))
+    target.stack.servers.redis("superuser").set(f"cs:result:{finished['id']}", forge(finished))
     told = asked(target, finished)
     assert told["error"] == {"code": "result_unverified", "reason": reason}
     assert (told["result"], told["sealed_result"]) == (None, None)
@@ -66,7 +66,7 @@ def test_it_is_not_passed_on(
 
 
 def test_another_jobs_genuine_result_is_not_passed_on(target: Target, finished: Status) -> None:
-    ledger = target.stack.servers.redis("operator")
+    ledger = target.stack.servers.redis("superuser")
     other = ledger.get(f"cs:result:{target.genuine.job_id}")
     assert isinstance(other, bytes)
     ledger.set(f"cs:result:{finished['id']}", other)

@@ -33,7 +33,7 @@ def test_all_of_it_at_once_on_both_queues_within_32_mib(target: Target) -> None:
         forget_peak(pid)
         before = peak_kib(pid)
         last = b"the last of them"
-        broker = target.stack.servers.redis("operator", 1)
+        broker = target.stack.servers.redis("superuser", 1)
         for queue in (FAST, SLOW, f"{FAST}\x06\x169"):
             broker.lpush(queue, *corpus, last)
         target.wait_quarantined(last, 3)

@@ -12,7 +12,7 @@ def test_after_the_job_settled_it_does_not_run_again(target: Target) -> None:
 def test_a_hundred_copies_at_once(target: Target) -> None:
     with target.unharmed():
         already = len(target.quarantined_for(target.other.raw))
-        target.stack.servers.redis("operator", 1).lpush(FAST, *[target.other.raw] * 100)
+        target.stack.servers.redis("superuser", 1).lpush(FAST, *[target.other.raw] * 100)
         reasons = target.wait_quarantined(target.other.raw, already + 100)[already:]
         assert reasons == ["replayed"] * 100
     assert len(target.marks.of("other")) == 1

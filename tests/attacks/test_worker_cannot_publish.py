@@ -24,8 +24,8 @@ SCRIPTS: list[str] = [
 
 
 def lengths(target: Target) -> list[int]:
-    operator: Any = target.stack.servers.redis("operator", 1)
-    return [operator.llen(key) for key in (FAST, STEP, SLOW)]
+    superuser: Any = target.stack.servers.redis("superuser", 1)
+    return [superuser.llen(key) for key in (FAST, STEP, SLOW)]
 
 
 @pytest.mark.parametrize("database", [0, 1])

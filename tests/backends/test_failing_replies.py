@@ -52,7 +52,7 @@ def plant(servers: QuietRedis, number: int) -> None:
         "task": "t",
         "producer": "acme",
     }
-    servers.redis("operator").hset(f"cs:job:{job_id(number)}", mapping=fields)  # type: ignore[arg-type]
+    servers.redis("superuser").hset(f"cs:job:{job_id(number)}", mapping=fields)  # type: ignore[arg-type]
 
 
 def settlement(number: int) -> Settlement:
@@ -62,11 +62,11 @@ def settlement(number: int) -> Settlement:
 def test_a_claim_that_fails_is_unknown_and_the_others_count(
     worker: WorkerLedger, ledger_redis: QuietRedis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    operator: Any = ledger_redis.redis("operator")
-    operator.set(f"cs:job:{job_id(1)}", "no record")
+    superuser: Any = ledger_redis.redis("superuser")
+    superuser.set(f"cs:job:{job_id(1)}", "no record")
     for number in (2, 3):
         plant(ledger_redis, number)
-        operator.hset(f"cs:job:{job_id(number)}", "state", "queued")
+        superuser.hset(f"cs:job:{job_id(number)}", "state", "queued")
     claims = worker.claim([(job_id(number), f"token-{number}") for number in (2, 1, 3)])
     assert [claim.status for claim in claims] == ["claimed", "unknown", "claimed"]
     assert not claims[1].extra  # no message is quarantined for it
@@ -76,7 +76,7 @@ def test_a_claim_that_fails_is_unknown_and_the_others_count(
 def test_a_settlement_that_fails_is_given_up_and_the_others_count(
     worker: WorkerLedger, ledger_redis: QuietRedis, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ledger_redis.redis("operator").set(f"cs:job:{job_id(1)}", "no record")
+    ledger_redis.redis("superuser").set(f"cs:job:{job_id(1)}", "no record")
     for number in (2, 3):
         plant(ledger_redis, number)
     states = worker.settle([settlement(number) for number in (2, 1, 3)])
@@ -87,7 +87,7 @@ def test_a_settlement_that_fails_is_given_up_and_the_others_count(
 def test_an_acceptance_that_fails_is_refused_alone(ledger_redis: QuietRedis) -> None:
     fine, limits = acceptance(1), Limits(per_second=5, burst=5)
     broken = replace(acceptance(2), producer="broken", limits=limits)
-    ledger_redis.redis("operator").lpush("cs:rate:broken", "no number")
+    ledger_redis.redis("superuser").lpush("cs:rate:broken", "no number")
     settings = redis_settings(Environment(ledger_redis.environment("gateway")), URL)
 
     async def run() -> list[Any]:

@@ -75,10 +75,10 @@ def asynchronously(settings: RedisSettings, wanted: list[Call]) -> list[Any]:
 
 def loaded(servers: QuietRedis, scripts: tuple[Script, ...]) -> None:
     """Let Redis know these scripts alone."""
-    operator = servers.redis("operator")
-    operator.script_flush()
+    superuser = servers.redis("superuser")
+    superuser.script_flush()
     for script in scripts:
-        operator.script_load(script.text)
+        superuser.script_load(script.text)
 
 
 @pytest.mark.parametrize("known", [(), (ACCEPT,), (CANCEL,), (ACCEPT, CANCEL)])
@@ -165,13 +165,13 @@ def test_a_ledger_that_may_lose_something_is_refused(
     wrong: str,
     right: str,
 ) -> None:
-    operator = ledger_redis.redis("operator")
-    operator.config_set(name, wrong)
+    superuser = ledger_redis.redis("superuser")
+    superuser.config_set(name, wrong)
     try:
         with pytest.raises(SettingError) as caught:
             check_server(client, settings)
     finally:
-        operator.config_set(name, right)
+        superuser.config_set(name, right)
     assert caught.value.message == (
         f"Redis at {settings.address} has {name} not set to {right}: "
         f"set '{name} {right}' in its redis.conf"

@@ -61,8 +61,8 @@ def test_every_job_is_there(crashed: Crashed) -> None:
     assert [sent.answer.status for sent in crashed.jobs] == [202] * COUNT
     ids = [sent.answer.json["id"] for sent in crashed.jobs]
     assert len(set(ids)) == COUNT
-    operator = crashed.fragile.servers.redis("operator")
-    assert [operator.exists(seal_key(job_id)) for job_id in ids] == [1] * COUNT
+    superuser = crashed.fragile.servers.redis("superuser")
+    assert [superuser.exists(seal_key(job_id)) for job_id in ids] == [1] * COUNT
     for sent in crashed.jobs:
         assert get(crashed.fragile.acme, sent.answer.headers["location"]).json["status"] == "queued"
 

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.servers
 
 
 def open_jobs_of(partners: Partners, name: str) -> int:
-    count: Any = partners.stack.servers.redis("operator").hget("cs:open", name)
+    count: Any = partners.stack.servers.redis("superuser").hget("cs:open", name)
     return int(count or 0)
 
 

@@ -115,10 +115,10 @@ def test_an_open_job_that_ends_makes_room_for_another(partners: Partners) -> Non
     while (answer := post(partners.many, job())).status == 202:
         pass
     refused(answer, 429, "quota_exceeded")
-    operator = partners.stack.servers.redis("operator")
-    due: Any = operator.zrange("cs:due", 0, -1)
+    superuser = partners.stack.servers.redis("superuser")
+    due: Any = superuser.zrange("cs:due", 0, -1)
     ids = [job_id.decode() for job_id in due]
-    own = next(i for i in ids if operator.hget(f"cs:job:{i}", "producer") == b"ct-many")
+    own = next(i for i in ids if superuser.hget(f"cs:job:{i}", "producer") == b"ct-many")
     assert get(partners.many, f"/v1/jobs/{own}", "DELETE").status == 200
     assert post(partners.many, job()).status == 202
 

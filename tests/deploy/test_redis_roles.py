@@ -17,7 +17,7 @@ pytestmark = pytest.mark.servers
 
 Command = tuple[str | int, ...]
 
-ROLES: tuple[Role, ...] = ("gateway", "dispatcher", "worker", "security")
+ROLES: tuple[Role, ...] = ("gateway", "dispatcher", "worker", "security", "operator")
 QUEUE, STEP = queue_keys("fast")[0], queue_keys("fast")[3]
 OTHER = "unacked"
 
@@ -143,12 +143,12 @@ def test_no_role_may(servers: Servers, role: Role, command: Command) -> None:
     assert not allowed(servers, role, command)
 
 
-@pytest.mark.parametrize("role", ["gateway", "worker", "security"])
+@pytest.mark.parametrize("role", ["gateway", "worker", "security", "operator"])
 def test_only_the_dispatcher_writes_to_a_queue(servers: Servers, role: Role) -> None:
     assert [c for c in WRITES_TO_A_QUEUE if allowed(servers, role, c)] == []
 
 
-@pytest.mark.parametrize("role", ["gateway", "dispatcher", "security"])
+@pytest.mark.parametrize("role", ["gateway", "dispatcher", "security", "operator"])
 def test_only_a_worker_reads_a_queue(servers: Servers, role: Role) -> None:
     assert [c for c in READS_OF_A_QUEUE if allowed(servers, role, c)] == []
 
@@ -160,7 +160,7 @@ def test_the_dispatcher_only_pushes_and_counts(clean_servers: Servers) -> None:
 
 
 def test_a_worker_only_takes(clean_servers: Servers) -> None:
-    clean_servers.redis("operator").lpush(STEP, *"abcdefgh")
+    clean_servers.redis("superuser").lpush(STEP, *"abcdefgh")
     may = {c[0] for c in READS_OF_A_QUEUE if allowed(clean_servers, "worker", c)}
     assert may == {"RPOP", "BRPOP", "LMPOP", "BLMPOP"}
     assert clean_servers.redis("worker").llen(STEP) == 4
@@ -180,26 +180,34 @@ def row(roles: str, *command: str | int) -> Row:
 
 
 LEDGER = [
-    row("gdws", "HGETALL", "cs:job:1"),
-    row("gdw", "HSET", "cs:job:1", "f", "x"),
-    row("gdw", "ZADD", "cs:due", 1, "x"),
-    row("dw", "ZREM", "cs:running", "x"),
-    row("gdw", "ZREM", "cs:held", "x"),
+    row("gdwso", "HGETALL", "cs:job:1"),
+    row("gdwo", "HSET", "cs:job:1", "f", "x"),
+    row("gdwo", "ZADD", "cs:due", 1, "x"),
+    row("gdwo", "ZREM", "cs:due", "x"),
+    row("gdw", "ZADD", "cs:published:fast", 1, "x"),
+    row("gdwo", "ZREM", "cs:published:fast", "x"),
+    row("dw", "ZADD", "cs:running", 1, "x"),
+    row("dwo", "ZREM", "cs:running", "x"),
+    row("gdw", "ZADD", "cs:held", 1, "x"),
+    row("gdwo", "ZREM", "cs:held", "x"),
+    row("so", "ZRANGE", "cs:held", 0, -1),
+    row("gdwo", "ZREM", "cs:expiring", "x"),
     row("g", "ZADD", "cs:producer:acme", 0, "x"),
     row("d", "ZREM", "cs:producer:acme", "x"),
-    row("gs", "ZRANGE", "cs:producer:acme", 0, -1),
-    row("gdw", "ZADD", "cs:forget", 1, "x"),
+    row("gso", "ZRANGE", "cs:producer:acme", 0, -1),
+    row("gdwo", "ZADD", "cs:forget", 1, "x"),
     row("d", "ZREM", "cs:forget", "x"),
-    row("gdw", "ZADD", "cs:purge", 1, "x"),
-    row("gdw", "PEXPIRE", "cs:job:1", 1000),
-    row("gdw", "PEXPIRE", "cs:seal:1", 1000),
-    row("gdw", "UNLINK", "cs:seal:1"),
+    row("gdwo", "ZADD", "cs:purge", 1, "x"),
+    row("gdwo", "PEXPIRE", "cs:job:1", 1000),
+    row("gdwo", "PEXPIRE", "cs:seal:1", 1000),
+    row("gdwo", "UNLINK", "cs:seal:1"),
     row("", "UNLINK", "cs:job:1"),
     row("", "DEL", "cs:job:1"),
     row("g", "SET", "cs:seal:1", "x"),
     row("", "SET", "cs:job:1", "x"),
     row("", "SET", "cs:quarantine", "x"),
-    row("gdw", "HINCRBY", "cs:open", "acme", 1),
+    row("gdwo", "HINCRBY", "cs:open", "acme", 1),
+    row("gdso", "HGETALL", "cs:open"),
     row("g", "SET", "cs:rate:acme", 1),
     row("gdws", "GET", "cs:seal:1"),
     row("g", "SET", "cs:nonce:1", "x"),
@@ -215,11 +223,11 @@ LEDGER = [
     row("s", "XDEL", "cs:quarantine", "1-1"),
     row("s", "XTRIM", "cs:quarantine", "MAXLEN", 0),
     row("s", "DEL", "cs:quarantine"),
-    row("gdw", "PUBLISH", "cs:settled", "x"),
-    row("gdw", "PUBLISH", "cs:wake", "x"),
-    row("gdws", "TIME"),
-    row("gdws", "CONFIG", "GET", "appendonly"),
-    row("gdws", "INFO", "server"),
+    row("gdwo", "PUBLISH", "cs:settled", "x"),
+    row("gdwo", "PUBLISH", "cs:wake", "x"),
+    row("gdwso", "TIME"),
+    row("gdwso", "CONFIG", "GET", "appendonly"),
+    row("gdwso", "INFO", "server"),
 ]
 
 
@@ -229,7 +237,7 @@ def test_who_may_do_what_on_the_ledger(clean_servers: Servers, each: Row) -> Non
     assert may == each.roles
 
 
-@pytest.mark.parametrize("role", ["gateway", "dispatcher", "worker"])
+@pytest.mark.parametrize("role", ["gateway", "dispatcher", "worker", "operator"])
 @pytest.mark.parametrize("command", ["LPUSH", "COPY"])
 def test_a_script_is_no_way_around(clean_servers: Servers, role: Role, command: str) -> None:
     client = clean_servers.redis(role)
@@ -238,7 +246,7 @@ def test_a_script_is_no_way_around(clean_servers: Servers, role: Role, command: 
         client.evalsha(sha, 0, "unacked")
 
 
-@pytest.mark.parametrize("role", ["gateway", "dispatcher", "worker"])
+@pytest.mark.parametrize("role", ["gateway", "dispatcher", "worker", "operator"])
 def test_the_ledgers_scripts_load(clean_servers: Servers, role: Role) -> None:
     for script in lua.ALL:
         assert clean_servers.redis(role).script_load(script.text) == script.sha
@@ -294,19 +302,47 @@ def test_the_ledgers_scripts_run_as_the_roles_that_use_them(clean_servers: Serve
     assert run(clean_servers, "worker", lua.CLAIM, with_key, "w1", 9999, day)[:2] == [b"claimed", 2]
     settled = run(clean_servers, "worker", lua.SETTLE, with_key, 2, "succeeded", b"r", "", 0, day)
     assert settled == b"succeeded"
-    clean_servers.redis("operator").zadd("cs:forget", {f"{with_key} acme": 1})
+    clean_servers.redis("superuser").zadd("cs:forget", {f"{with_key} acme": 1})
     assert run(clean_servers, "dispatcher", lua.FORGET, 10) == 1
     assert clean_servers.redis("gateway").get(f"cs:result:{with_key}") == b"r"
 
 
+def hold(servers: Servers, job_id: str) -> None:
+    """Have a queued job held, as where its worker died."""
+    client = servers.redis("superuser")
+    client.hset(f"cs:job:{job_id}", "state", "held")
+    client.zrem("cs:due", job_id)
+    client.zadd("cs:held", {job_id: 1})
+
+
+@pytest.mark.parametrize(
+    ("action", "held", "state"),
+    [
+        ("cancel", False, b"cancelled"),
+        ("cancel", True, b"cancelled"),
+        ("release", True, b"queued"),
+        ("fail", True, b"failed"),
+    ],
+)
+def test_the_script_operate_runs_as_the_operator(
+    clean_servers: Servers, action: str, held: bool, state: bytes
+) -> None:
+    job_id = accept(clean_servers, None)
+    if held:
+        hold(clean_servers, job_id)
+    before = run(clean_servers, "operator", lua.OPERATE, job_id, action, 60_000)
+    assert before == (b"held" if held else b"queued")
+    assert clean_servers.redis("operator").hget(f"cs:job:{job_id}", "state") == state
+
+
 def test_the_default_user_is_off(servers: Servers) -> None:
-    info = servers.redis("operator").acl_getuser("default")
+    info = servers.redis("superuser").acl_getuser("default")
     assert info is not None
     assert info["enabled"] is False
 
 
 def test_no_password_stands_in_redis_files(servers: Servers) -> None:
     texts = [path.read_text() for path in servers.paths.redis.iterdir() if path.is_file()]
-    for role in (*ROLES, "operator"):
+    for role in (*ROLES, "superuser"):
         password = servers.paths.redis_password(role).read_text()
         assert not any(password in text for text in texts)

@@ -11,7 +11,7 @@ from hvac import exceptions
 
 from deploy.errors import StackError
 from deploy.local import vault_provision
-from deploy.local.bao_server import VaultFiles, operator_client
+from deploy.local.bao_server import VaultFiles, superuser_client
 from deploy.local.paths import StackPaths, StackPorts
 from deploy.local.servers import LocalServers
 from deploy.local.vault_provision import Provisioner
@@ -33,7 +33,7 @@ def stack(state_directory: Path) -> Iterator[LocalServers]:
 
 @contextmanager
 def logged_in(stack: LocalServers, role: str) -> Iterator[Any]:
-    with operator_client(stack.paths.certs, stack.ports) as client:
+    with superuser_client(stack.paths.certs, stack.ports) as client:
         client.auth.approle.login(
             role_id=stack.paths.vault_role_id(role).read_text(),
             secret_id=stack.paths.vault_secret_id(role).read_text(),
@@ -133,7 +133,7 @@ def test_the_root_token_is_revoked(stack: LocalServers, monkeypatch: pytest.Monk
     monkeypatch.setattr(Provisioner, "run", remember)
     stack.start_vault()
     with (
-        operator_client(stack.paths.certs, stack.ports, seen[0]) as client,
+        superuser_client(stack.paths.certs, stack.ports, seen[0]) as client,
         pytest.raises(exceptions.Forbidden),
     ):
         client.auth.token.lookup_self()

@@ -158,6 +158,6 @@ def forge(workshop: Workshop) -> None:
     """Push something of no form, so that the quarantine has an entry."""
     stack = workshop.stack
     before = len(stack.quarantined())
-    broker: Any = stack.servers.redis("operator", 1)
+    broker: Any = stack.servers.redis("superuser", 1)
     broker.lpush("fast", b"no message")
     stack.processes["worker"].wait_until(lambda: len(stack.quarantined()) > before, 20)

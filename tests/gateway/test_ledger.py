@@ -128,18 +128,18 @@ def test_a_record_that_is_not_of_its_form_is_not_guessed_at(
     servers: Servers, settings: RedisSettings
 ) -> None:
     job_id = acceptance(1).job_id
-    servers.redis("operator").hset(keys.job(job_id), "state", "hunter2")
+    servers.redis("superuser").hset(keys.job(job_id), "state", "hunter2")
     with pytest.raises(LedgerInvalid) as refused:
         on(settings, lambda ledger: ledger.read(job_id))
     assert "hunter2" not in refused.value.message
-    servers.redis("operator").delete(keys.job(job_id))
+    servers.redis("superuser").delete(keys.job(job_id))
 
 
 def test_a_key_of_another_type_is_an_error_without_its_text(
     servers: Servers, settings: RedisSettings
 ) -> None:
     job_id = acceptance(1).job_id
-    servers.redis("operator").set(keys.job(job_id), "hunter2")
+    servers.redis("superuser").set(keys.job(job_id), "hunter2")
     for call in (
         lambda ledger: ledger.read(job_id),
         lambda ledger: ledger.cancel(job_id, "shop"),
@@ -147,7 +147,7 @@ def test_a_key_of_another_type_is_an_error_without_its_text(
         with pytest.raises(LedgerUnavailable) as refused:
             on(settings, call)
         assert refused.value.message == "the ledger's Redis does not serve: ResponseError"
-    servers.redis("operator").delete(keys.job(job_id))
+    servers.redis("superuser").delete(keys.job(job_id))
 
 
 CALLS: list[Callable[[GatewayLedger], Awaitable[object]]] = [

@@ -24,7 +24,7 @@ SCRIPTS: Final[Mapping[str, Script]] = {script.name: script for script in ALL}
 
 
 class Actors:
-    """Gateway, dispatcher and worker as they call the scripts; the operator, who looks."""
+    """Every role as it calls the scripts, and the superuser, who looks."""
 
     def __init__(self, servers: Servers, scripts: Mapping[str, Script] = SCRIPTS) -> None:
         self._servers = servers
@@ -32,25 +32,25 @@ class Actors:
 
     def empty(self) -> None:
         """Begin anew."""
-        self._servers.redis("operator").flushdb()
+        self._servers.redis("superuser").flushdb()
 
     def now(self) -> int:
         """Redis's time, ms."""
-        seconds, micros = self._servers.redis("operator").time()
+        seconds, micros = self._servers.redis("superuser").time()
         return int(seconds) * 1000 + int(micros) // 1000
 
     def look(self, ids: Sequence[str], queues: Sequence[str]) -> Snapshot:
         """Take a snapshot."""
-        return take_snapshot(self._servers.redis("operator"), ids, queues)
+        return take_snapshot(self._servers.redis("superuser"), ids, queues)
 
     def kept_for_ever(self) -> set[str]:
         """Keys that Redis will not let go of by itself."""
-        client: Any = self._servers.redis("operator")
+        client: Any = self._servers.redis("superuser")
         return {key.decode() for key in client.scan_iter() if client.ttl(key) == -1}
 
     def arrival(self, producer: str) -> float:
         """The theoretical arrival time of a producer's next job, ms."""
-        return float(self._servers.redis("operator").get(f"cs:rate:{producer}") or 0)
+        return float(self._servers.redis("superuser").get(f"cs:rate:{producer}") or 0)
 
     def accept(self, acceptance: Acceptance) -> Accepted:
         script = self._scripts["accept"]

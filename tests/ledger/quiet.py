@@ -30,6 +30,6 @@ class QuietRedis(Servers):
 
     def _has_loaded(self) -> bool:
         try:
-            return bool(self.redis("operator").ping())
+            return bool(self.redis("superuser").ping())
         except redis.RedisError:
             return False

@@ -56,11 +56,11 @@ class Snapshot:
         return frozenset(i for i in self.jobs if self.state(i) not in TERMINAL)
 
 
-def take_snapshot(operator: redis.Redis, ids: Iterable[str], queues: Iterable[str]) -> Snapshot:
+def take_snapshot(superuser: redis.Redis, ids: Iterable[str], queues: Iterable[str]) -> Snapshot:
     """Read everything in one transaction."""
     jobs, names = list(ids), list(queues)
     pipe: Any
-    with operator.pipeline(transaction=True) as pipe:
+    with superuser.pipeline(transaction=True) as pipe:
         for job in jobs:
             pipe.hgetall(f"cs:job:{job}")
             pipe.exists(f"cs:seal:{job}")

@@ -42,8 +42,8 @@ def test_a_queued_job_takes_at_most_two_and_a_half_times_its_seal(ledger_redis: 
     ids = [job.job_id for job in jobs]
     own = [key for job in ids for key in (f"cs:job:{job}", f"cs:seal:{job}")]
     indexes = [f"cs:published:{QUEUE}", "cs:expiring", "cs:producer:acme"]
-    ledger = memory(ledger_redis.redis("operator"), own + indexes)
-    queue = memory(ledger_redis.redis("operator", 1), [f"{QUEUE}\x06\x169"])
+    ledger = memory(ledger_redis.redis("superuser"), own + indexes)
+    queue = memory(ledger_redis.redis("superuser", 1), [f"{QUEUE}\x06\x169"])
     assert abs(len(seal) - SEALED) < 20
     assert (ledger + queue) / JOBS / len(seal) <= MOST
 

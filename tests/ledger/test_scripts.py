@@ -203,5 +203,5 @@ def test_a_claim_whose_reply_was_lost_is_answered_again_and_not_counted(actors: 
 
 def test_half_a_record_is_no_job(actors: Actors, ledger_redis: QuietRedis) -> None:
     broken = job_id()
-    ledger_redis.redis("operator").hset(f"cs:job:{broken}", "state", "queued")
+    ledger_redis.redis("superuser").hset(f"cs:job:{broken}", "state", "queued")
     assert actors.claim(broken).status == "unknown"

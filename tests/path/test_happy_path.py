@@ -34,10 +34,10 @@ def test_a_secret_reaches_the_task_and_leaves_no_trace(stack: Stack, acme: Produ
     status = acme.run("webhooks.deliver", args)
     assert status["status"] == "succeeded"
     assert secret not in str(status)
-    operator = stack.servers.redis("operator")
-    for key in operator.scan_iter():
-        if operator.type(key) == b"string":
-            assert secret.encode() not in (operator.get(key) or b"")
+    superuser = stack.servers.redis("superuser")
+    for key in superuser.scan_iter():
+        if superuser.type(key) == b"string":
+            assert secret.encode() not in (superuser.get(key) or b"")
 
 
 def test_a_task_that_raises_fails_with_its_type_alone(acme: Producer) -> None:

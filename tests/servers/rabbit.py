@@ -1,4 +1,4 @@
-"""A stack on RabbitMQ: queues looked into, filled and emptied as the operator, and as any role."""
+"""A stack on RabbitMQ: queues looked into, filled and emptied as the superuser, and as any role."""
 
 import contextlib
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ class RawMessage(amqp.Message):  # type: ignore[misc]  # py-amqp is untyped
 
 @contextlib.contextmanager
 def superuser(servers: Servers) -> Iterator[Any]:
-    """A channel as the operator, which may do everything; each publish is confirmed."""
+    """A channel as the superuser, which may do everything; each publish is confirmed."""
     connection = superuser_connection(servers.paths.certs, servers.ports)
     connection.confirm_publish = True
     try:

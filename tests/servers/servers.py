@@ -12,7 +12,7 @@ from deploy.local.paths import HOST, StackPaths, StackPorts
 from deploy.local.servers import LocalServers, start_servers
 from signing.ledger.packed import unpack
 
-Role = Literal["gateway", "dispatcher", "worker", "security", "superuser"]
+Role = Literal["gateway", "dispatcher", "worker", "security", "operator", "superuser"]
 
 #: Queues that exist on the test broker: the sample's, and any `test-...` of a test's own.
 QUEUES = ("fast", "slow", "test-*")

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.servers
 ROLES: tuple[Role, ...] = ("gateway", "dispatcher", "worker", "security")
 
 
-@pytest.mark.parametrize("role", [*ROLES, "superuser"])
+@pytest.mark.parametrize("role", [*ROLES, "operator", "superuser"])
 def test_every_role_reaches_redis(servers: Servers, role: Role) -> None:
     assert servers.redis(role).ping() is True
     assert servers.redis(role, 1).ping() is True

@@ -45,12 +45,12 @@ class Site:
 
     def queued(self, queue: str = "fast") -> int:
         """How many hints lie in a queue."""
-        broker: Any = self.stack.servers.redis("operator", 1)
+        broker: Any = self.stack.servers.redis("superuser", 1)
         return sum(broker.llen(key) for key in queue_keys(queue))
 
     def attempts(self, job_id: str) -> int:
         """How often a job was claimed, by the ledger."""
-        ledger: Any = self.stack.servers.redis("operator")
+        ledger: Any = self.stack.servers.redis("superuser")
         return int(ledger.hget(f"cs:job:{job_id}", "attempt"))
 
 

@@ -74,7 +74,7 @@ def line(settings: WorkerSettings) -> Iterator[Line]:
 
 @pytest.fixture
 def broker(clean_servers: Servers) -> Any:
-    return clean_servers.redis("operator", 1)
+    return clean_servers.redis("superuser", 1)
 
 
 def test_only_what_was_verified_is_delivered(line: Line, broker: Any) -> None:

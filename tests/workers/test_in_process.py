@@ -73,12 +73,12 @@ def test_jobs_run_and_the_connection_may_be_lost(site: Site, running: Running) -
         site.submit("payments.refund", invoice="INV-1", amount=1, card_token="tok_" + "Ab12" * 6),
     )
     assert [item["status"] for item in statuses] == ["succeeded", "failed", "succeeded"]
-    operator: Any = site.stack.servers.redis("operator", 1)
-    operator.lpush("fast", b"junk")
+    superuser: Any = site.stack.servers.redis("superuser", 1)
+    superuser.lpush("fast", b"junk")
     wait_until(lambda: any(item["raw"] == b"junk" for item in site.stack.quarantined()))
-    before = {item["id"] for item in operator.client_list() if item["user"] == "worker"}
+    before = {item["id"] for item in superuser.client_list() if item["user"] == "worker"}
     for each in before:
-        operator.client_kill_filter(_id=each)
+        superuser.client_kill_filter(_id=each)
     (again,) = site.settled(site.submit("demo.echo", value=2))
     assert again["result"] == 2
     running.stop()

@@ -7,15 +7,15 @@ from tests.workers.site import Site, name
 
 
 def connections_of_workers(site: Site) -> list[Any]:
-    operator: Any = site.stack.servers.redis("operator", 1)
-    return [item for item in operator.client_list() if item["user"] == "worker"]
+    superuser: Any = site.stack.servers.redis("superuser", 1)
+    return [item for item in superuser.client_list() if item["user"] == "worker"]
 
 
 def test_the_broker_emptied_while_jobs_wait(site: Site) -> None:
     flushed = name("flushed")
     jobs = [site.submit("test.mark", name=flushed) for _ in range(30)]
     wait_until(lambda: site.queued() == 30)
-    broker: Any = site.stack.servers.redis("operator", 1)
+    broker: Any = site.stack.servers.redis("superuser", 1)
     broker.flushdb()
     site.worker()
     statuses = site.settled(*jobs)
@@ -33,10 +33,10 @@ def test_a_lost_connection_to_the_broker_drops_nothing_that_waits_for_the_pool(
     site.marks.wait_for(running, "begun")
     waits = [site.submit("test.mark", name=waiting) for _ in range(5)]
     wait_until(lambda: site.queued() == 0)
-    operator: Any = site.stack.servers.redis("operator", 1)
+    superuser: Any = site.stack.servers.redis("superuser", 1)
     killed = {item["id"] for item in connections_of_workers(site)}
     for each in killed:
-        operator.client_kill_filter(_id=each)
+        superuser.client_kill_filter(_id=each)
     wait_until(lambda: bool({item["id"] for item in connections_of_workers(site)} - killed))
     site.marks.go(running)
     statuses = site.settled(job_id, *waits, seconds=15)

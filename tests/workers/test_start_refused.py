@@ -158,13 +158,13 @@ def test_it_says_what_to_mend(
 def test_a_redis_that_may_lose_what_it_acknowledged(
     clean_servers: Servers, catalog: Path, name: str, value: str, needed: str
 ) -> None:
-    operator = clean_servers.redis("operator")
-    operator.config_set(name, value)
+    superuser = clean_servers.redis("superuser")
+    superuser.config_set(name, value)
     try:
         says = (f"set '{name} {needed}' in its redis.conf",)
         assert_refused(settings_of(clean_servers, catalog), says)
     finally:
-        operator.config_set(name, needed)
+        superuser.config_set(name, needed)
 
 
 def assert_refused(settings: Settings, says: tuple[str, ...]) -> None:

@@ -44,10 +44,10 @@ def test_jobs_that_the_ledger_does_not_know(ledger: WorkerLedger) -> None:
 def test_paths_that_were_purged_are_off_the_list(
     ledger: WorkerLedger, clean_servers: Servers
 ) -> None:
-    operator: Any = clean_servers.redis("operator")
-    operator.zadd("cs:purge", {"jobs/a": 1, "jobs/b": 2, "jobs/c": 3})
+    superuser: Any = clean_servers.redis("superuser")
+    superuser.zadd("cs:purge", {"jobs/a": 1, "jobs/b": 2, "jobs/c": 3})
     ledger.purged(["jobs/a", "jobs/c"])
-    assert operator.zrange("cs:purge", 0, -1) == [b"jobs/b"]
+    assert superuser.zrange("cs:purge", 0, -1) == [b"jobs/b"]
 
 
 def test_the_quarantine_keeps_what_fits(ledger: WorkerLedger, clean_servers: Servers) -> None:

@@ -81,7 +81,7 @@ def accept(servers: QuietRedis, jobs: list[Acceptance]) -> None:
 
 
 def lists(servers: QuietRedis) -> int:
-    return servers.redis("operator", 1).llen(f"{QUEUE}\x06\x169")
+    return servers.redis("superuser", 1).llen(f"{QUEUE}\x06\x169")
 
 
 def test_two_dispatchers_publish_each_job_once(
@@ -101,7 +101,7 @@ def test_a_job_is_published_as_soon_as_it_is_accepted(
     dispatchers: list[Dispatcher], actors: Actors, ledger_redis: QuietRedis
 ) -> None:
     begun = time.monotonic()
-    subscribed = ledger_redis.redis("operator").pubsub_numsub
+    subscribed = ledger_redis.redis("superuser").pubsub_numsub
     done: list[float] = []
 
     def submit_when_it_listens() -> bool:
@@ -122,7 +122,7 @@ def test_after_a_wiped_queue_everything_is_published_again_and_then_no_more(
     jobs = [acceptance(actors.now()) for _ in range(30)]
     accept(ledger_redis, jobs)
     assert dispatcher.step() == 30
-    ledger_redis.redis("operator", 1).flushdb()
+    ledger_redis.redis("superuser", 1).flushdb()
     pass_by(actors, actors.now() + 20)
     dispatcher.tend()
     assert dispatcher.step() == 30
@@ -156,7 +156,7 @@ def test_a_job_of_next_month_waits_in_the_ledger_alone(
         dispatcher.tend()
     due_in = dispatchers[0].ledger.next_due_in()
     assert due_in == pytest.approx(MONTH_MS / 1000, abs=10)
-    assert ledger_redis.redis("operator", 1).keys() == []
+    assert ledger_redis.redis("superuser", 1).keys() == []
     held = actors.look([far.job_id], [QUEUE])
     assert (held.count(far.job_id, "published"), held.published[QUEUE]) == (0, {})
 

@@ -45,7 +45,7 @@ def hints(*priorities: int) -> list[Hint]:
 
 def consume(servers: QuietRedis, count: int) -> list[Any]:
     """Take messages as any Celery worker would, with stock kombu."""
-    settings = settings_of(servers, "operator")
+    settings = settings_of(servers, "superuser")
     messages: list[Any] = []
     with (
         Connection(redis_url(settings, "rediss"), ssl=redis_ssl(settings)) as connection,
@@ -80,7 +80,7 @@ def test_a_worker_reads_the_seal_out_of_the_bytes_in_redis(
     broker: RedisBroker, ledger_redis: QuietRedis
 ) -> None:
     broker.publish(hints(0))
-    raw = ledger_redis.redis("operator", 1).rpop(queue_keys(QUEUE)[3])
+    raw = ledger_redis.redis("superuser", 1).rpop(queue_keys(QUEUE)[3])
     assert isinstance(raw, bytes)
     assert sealed_body(raw) == SEAL
 
@@ -97,10 +97,10 @@ def test_priorities_land_in_the_lists_that_workers_look_into(
     broker: RedisBroker, ledger_redis: QuietRedis
 ) -> None:
     broker.publish(hints(*range(10)))
-    operator = ledger_redis.redis("operator", 1)
-    lengths = {key: operator.llen(key) for key in queue_keys(QUEUE)}
+    superuser = ledger_redis.redis("superuser", 1)
+    lengths = {key: superuser.llen(key) for key in queue_keys(QUEUE)}
     assert list(lengths.values()) == [3, 3, 3, 1]
-    assert sorted(operator.keys()) == sorted(key.encode() for key in lengths)
+    assert sorted(superuser.keys()) == sorted(key.encode() for key in lengths)
     assert broker.length(QUEUE) == 10
     assert broker.length("test-nothing") == 0
 
@@ -131,7 +131,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_no_matter(
     broker: RedisBroker, ledger_redis: QuietRedis
 ) -> None:
     broker.publish(hints(0))
-    ledger_redis.redis("operator").client_kill_filter(user="dispatcher")
+    ledger_redis.redis("superuser").client_kill_filter(user="dispatcher")
     broker.publish(hints(0))
     assert broker.length(QUEUE) == 2
 

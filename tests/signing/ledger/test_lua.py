@@ -18,7 +18,7 @@ def test_all_scripts_are_listed_under_names_of_their_own() -> None:
 @pytest.mark.servers
 @pytest.mark.parametrize("script", lua.ALL, ids=lambda script: script.name)
 def test_the_digest_is_that_of_script_load(servers: Servers, script: Script) -> None:
-    assert servers.redis("operator").script_load(script.text) == script.sha
+    assert servers.redis("superuser").script_load(script.text) == script.sha
 
 
 @pytest.mark.parametrize("script", lua.ALL, ids=lambda script: script.name)
