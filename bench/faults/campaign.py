@@ -21,6 +21,10 @@ from deploy.progress import Progress
 
 #: How long after the last fault everything may take to settle.
 DRAIN_S: Final = 150.0
+#: So long the gateway may take to delete the last secrets of settled jobs.
+PURGE_S: Final = 40.0
+#: A count that nobody could be asked for.
+UNKNOWN: Final = -1
 #: So long the load may go on after the last fault, to make up for what was refused.
 LOAD_AFTER_S: Final = 90.0
 TELL_EVERY_S: Final = 10.0
@@ -76,7 +80,9 @@ class Outcome:
     def violations(self) -> tuple[str, ...]:
         """Everything that fails the campaign, a line each."""
         found = [str(each) for each in self.verdict.violations]
-        if self.open_jobs:
+        if self.open_jobs == UNKNOWN:
+            found.append("the ledger does not serve at the end")
+        elif self.open_jobs:
             found.append(f"{self.open_jobs} jobs have not settled {DRAIN_S:g} s after the end")
         if self.missed > max(1, MOST_NOT_INJECTED * len(self.injected)):
             found.append(f"{self.missed} of {len(self.injected)} faults could not be injected")
@@ -129,7 +135,7 @@ class Campaign:
         )
 
     def _release(self) -> None:
-        with self.system.redis_operator(0) as ledger:
+        with self.system.redis_superuser(0) as ledger:
             releases.release_held(ledger, stop=self._stop)
 
     def _inject_all(self) -> None:
@@ -167,18 +173,28 @@ class Campaign:
                 file.write(json.dumps(line) + "\n")
 
     def _drain(self) -> int:
-        deadline = time.monotonic() + DRAIN_S
-        tell_at = time.monotonic() + TELL_EVERY_S
+        """Wait until no job is open and no secret is left to delete; give the open jobs."""
+        with self.system.redis_superuser(0) as ledger:
+            left = self._come_down(DRAIN_S, lambda: gather.unsettled(ledger))
+            self._come_down(PURGE_S, lambda: gather.unpurged(ledger))
+        return left
+
+    def _come_down(self, seconds: float, count: Callable[[], int]) -> int:
+        """Wait until a count is 0, or the time is over; give the last count."""
+        begun = time.monotonic()
+        tell_at = begun + TELL_EVERY_S
         pause = threading.Event()
-        with self.system.redis_operator(0) as ledger:
-            while True:
-                left = _open_jobs(ledger)
-                if left == 0 or time.monotonic() > deadline:
-                    return -1 if left is None else left
-                if time.monotonic() > tell_at:
-                    tell_at += TELL_EVERY_S
-                    self._say()
-                pause.wait(0.5)
+        left = UNKNOWN
+        while left and time.monotonic() < begun + seconds:
+            try:
+                left = count()
+            except (redis.RedisError, OSError):
+                left = UNKNOWN
+            if time.monotonic() > tell_at:
+                tell_at += TELL_EVERY_S
+                self._say()
+            pause.wait(0.3)
+        return left
 
     def _judge(self, started_at: datetime) -> Verdict:
         self._tell.tell("checking", "faults")
@@ -190,7 +206,7 @@ class Campaign:
             appendonly=paths.redis / "appendonlydir",
             searched=(paths.logs, paths.redis),
         )
-        with self.system.redis_operator(0) as ledger:
+        with self.system.redis_superuser(0) as ledger:
             found = gather.gather(
                 places, ledger, secrets=[jobs.canary(self.terms.seed)], explained=EXPLAINED
             )
@@ -230,13 +246,6 @@ class Campaign:
         thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()
         return thread
-
-
-def _open_jobs(ledger: redis.Redis) -> int | None:
-    try:
-        return gather.unsettled(ledger)
-    except (redis.RedisError, OSError):
-        return None
 
 
 def by_kind(injected: Sequence[Injected]) -> Mapping[str, int]:
