@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
@@ -22,6 +22,16 @@ ANSWER_S: Final = 4.0
 CONNECTIONS: Final = 16
 #: Refusals of the contract with 503 after which nothing was accepted; `ledger_unavailable` is none.
 CERTAIN: Final = frozenset({"overloaded", "vault_unavailable"})
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A request as it goes over the wire."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +67,28 @@ def outcome(reply: Reply) -> Outcome:
     return "unknown"
 
 
+class Calls(Protocol):
+    """A gateway as one producer; nothing is sent twice by itself, and nothing raises."""
+
+    def call(self, method: str, path: str, *, seconds: float = ANSWER_S) -> Reply:
+        """Send a request without a body."""
+
+    def sign(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+    ) -> Signed:
+        """Sign a request, with a nonce of its own."""
+
+    def send(self, request: Signed, *, seconds: float = ANSWER_S) -> Reply:
+        """Send a request once."""
+
+
 class Caller:
-    """Calls a gateway as one producer; safe across threads; nothing is sent twice by itself."""
+    """Implements `Calls` on a pool of connections; safe across threads."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -71,16 +101,19 @@ class Caller:
             maxsize=CONNECTIONS,
         )
 
-    def call(
+    def call(self, method: str, path: str, *, seconds: float = ANSWER_S) -> Reply:
+        """Send a request without a body."""
+        return self.send(self.sign(method, path), seconds=seconds)
+
+    def sign(
         self,
         method: str,
         path: str,
         body: Mapping[str, Any] | None = None,
         *,
         idempotency_key: str | None = None,
-        seconds: float = ANSWER_S,
-    ) -> Reply:
-        """Send one request once; never raises for what happens on the way."""
+    ) -> Signed:
+        """Sign a request, with a nonce of its own."""
         data = b"" if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json"} if data else {}
         if idempotency_key is not None:
@@ -93,12 +126,16 @@ class Caller:
             created=int(time.time()),
             nonce=secrets.token_hex(12),
         )
+        return Signed(method, path, signed | {"host": self._authority}, data)
+
+    def send(self, request: Signed, *, seconds: float = ANSWER_S) -> Reply:
+        """Send a request once; never raises for what happens on the way."""
         try:
             answer = self._pool.urlopen(
-                method,
-                path,
-                body=data or None,
-                headers=signed | {"host": self._authority},
+                request.method,
+                request.path,
+                body=request.data or None,
+                headers=request.headers,
                 retries=False,
                 redirect=False,
                 timeout=urllib3.Timeout(connect=CONNECT_S, read=seconds),

@@ -34,6 +34,7 @@ class FinalRecord:
     state: str
     attempt: int
     error: str = ""
+    max_attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

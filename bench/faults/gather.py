@@ -17,7 +17,7 @@ from deploy.demo.sources import Source, redis_diagnostics
 from signing.ledger import keys
 
 _AT_ONCE: Final = 1000
-_FIELDS: Final = ("state", "attempt", "error")
+_FIELDS: Final = ("state", "attempt", "error", "max_attempts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def gather(
     database: int = 0,
     explained: frozenset[str] = frozenset(),
 ) -> Evidence:
-    """Collect everything; `ledger` is the operator's client of the Redis that still runs.
+    """Collect everything; `ledger` is the superuser's client of the Redis that still runs.
 
     Args:
         places: where it lies.
@@ -80,6 +80,12 @@ def unsettled(ledger: redis.Redis) -> int:
     return sum(abs(int(count)) for count in client.hvals(keys.OPEN))
 
 
+def unpurged(ledger: redis.Redis) -> int:
+    """Count the settled jobs whose secrets are still to be deleted from Vault."""
+    client: Any = ledger
+    return int(client.zcard(keys.PURGE))
+
+
 def _records(client: Any) -> Iterator[tuple[str, FinalRecord]]:
     prefix = keys.job("")
     names = [key.decode() for key in client.scan_iter(f"{prefix}*", count=_AT_ONCE)]
@@ -90,13 +96,14 @@ def _records(client: Any) -> Iterator[tuple[str, FinalRecord]]:
                 pipe.hmget(name, _FIELDS)
             replies = pipe.execute()
         for name, fields in zip(some, replies, strict=True):
-            state, attempt, error = (value.decode() if value else "" for value in fields)
-            yield name.removeprefix(prefix), FinalRecord(state, int(attempt or -1), error)
+            state, attempt, error, most = (value.decode() if value else "" for value in fields)
+            record = FinalRecord(state, int(attempt or -1), error, int(most or 0))
+            yield name.removeprefix(prefix), record
 
 
 def _left(client: Any) -> dict[str, int]:
     queues = [key.decode() for key in client.scan_iter(keys.published("*"), count=_AT_ONCE)]
-    names = (keys.DUE, keys.RUNNING, keys.HELD, keys.EXPIRING, *queues)
+    names = (keys.DUE, keys.RUNNING, keys.HELD, keys.EXPIRING, keys.PURGE, *queues)
     return {name: client.zcard(name) for name in names} | {keys.OPEN: unsettled(client)}
 
 

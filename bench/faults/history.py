@@ -3,18 +3,18 @@
 import json
 from base64 import b64decode
 from binascii import Error
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bench.faults.aof import Command, CommandLog, in_transactions, increments
 from signing.errors import CountersignError
 from signing.ledger.packed import unpack
 from signing.ledger.states import TERMINAL
 
-_JOB, _SEAL = b"cs:job:", b"cs:seal:"
-_CHANGED_BY_COUNTING: Final = (b"attempt", b"max_attempts")
+_JOB, _SEAL, _RESULT = b"cs:job:", b"cs:seal:", b"cs:result:"
+_NUMBERS: Final = (b"attempt", b"max_attempts", b"due", b"started", b"expires")
 _REMOVALS: Final = (b"DEL", b"UNLINK")
 
 
@@ -25,12 +25,16 @@ class Change:
     Attributes:
         wrote: names of the fields that were written.
         error: the reason that was written with it.
+        due, started: ms; when it may run at the earliest, and when its last attempt began.
     """
 
     state: str
     attempt: int
     wrote: frozenset[str]
     error: str = ""
+    due: int = 0
+    started: int = 0
+    max_attempts: int = 0
 
     @property
     def settles(self) -> bool:
@@ -44,18 +48,30 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedResult:
+    """What a worker sealed of an attempt."""
+
+    state: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
 class JobHistory:
     """All that was written of one job, in order.
 
     Attributes:
         ref: the reference in its seal's arguments; `None` where there is none to be read.
         removed: the record itself was deleted.
+        expires: ms.
+        results: that were kept, in order; `None` for one that cannot be read.
     """
 
     job: str
     ref: str | None
     changes: tuple[Change, ...]
     removed: bool = False
+    expires: int = 0
+    results: tuple[SealedResult | None, ...] = ()
 
     @property
     def last(self) -> Change | None:
@@ -83,37 +99,49 @@ class _Job:
     changes: list[Change] = field(default_factory=list)
     removed: bool = False
     state: str = ""
-    attempt: int = 0
+    numbers: dict[bytes, int] = field(default_factory=lambda: dict.fromkeys(_NUMBERS, 0))
+    results: list[SealedResult | None] = field(default_factory=list)
 
     def write(self, fields: Sequence[bytes]) -> None:
         """Take in HSET's fields and values."""
         written = dict(zip(fields[::2], fields[1::2], strict=False))
         if b"state" in written:
             self.state = written[b"state"].decode("ascii", "replace")
-        if b"attempt" in written:
-            self.attempt = int(written[b"attempt"])
+        for name in _NUMBERS:
+            if name in written:
+                self.numbers[name] = int(written[name])
         self._changed(written, written.get(b"error", b""))
 
     def count(self, name: bytes, step: int) -> None:
         """Take in HINCRBY; how many hints there were is no change of the job."""
-        if name not in _CHANGED_BY_COUNTING:
-            return
-        if name == b"attempt":
-            self.attempt += step
-        self._changed((name,), b"")
+        if name in self.numbers:
+            self.numbers[name] += step
+            self._changed((name,), b"")
+
+    def history(self, job: str) -> JobHistory:
+        """Give what was kept."""
+        changes, results = tuple(self.changes), tuple(self.results)
+        return JobHistory(job, self.ref, changes, self.removed, self.numbers[b"expires"], results)
 
     def _changed(self, names: Iterable[bytes], error: bytes) -> None:
-        wrote = frozenset(name.decode("ascii", "replace") for name in names)
-        text = error.decode("utf-8", "replace")
-        self.changes.append(Change(self.state, self.attempt, wrote, text))
+        self.changes.append(
+            Change(
+                state=self.state,
+                attempt=self.numbers[b"attempt"],
+                wrote=frozenset(name.decode("ascii", "replace") for name in names),
+                error=error.decode("utf-8", "replace"),
+                due=self.numbers[b"due"],
+                started=self.numbers[b"started"],
+                max_attempts=self.numbers[b"max_attempts"],
+            )
+        )
 
 
 class HistoryReader:
     """Takes in commands and keeps what they say of jobs in one database."""
 
-    def __init__(self, database: int, ref_of: Callable[[bytes], str | None]) -> None:
+    def __init__(self, database: int) -> None:
         self._database = database
-        self._ref_of = ref_of
         self._selected = 0
         self._jobs: dict[bytes, _Job] = {}
         self._wiped = 0
@@ -133,10 +161,7 @@ class HistoryReader:
 
     def history(self) -> History:
         """Give what was kept."""
-        found = (
-            JobHistory(job.decode("ascii", "replace"), kept.ref, tuple(kept.changes), kept.removed)
-            for job, kept in self._jobs.items()
-        )
+        found = (kept.history(job.decode("ascii", "replace")) for job, kept in self._jobs.items())
         return History(tuple(found), self._wiped, self._commands)
 
     def _of_the_ledger(self, name: bytes, command: Command) -> None:
@@ -147,7 +172,9 @@ class HistoryReader:
         elif name == b"FLUSHDB":
             self._wiped += 1
         elif name == b"SET" and command[1].startswith(_SEAL):
-            self._job(command[1], _SEAL).ref = self._ref_of(command[2])
+            self._job(command[1], _SEAL).ref = ref_in_seal(command[2])
+        elif name == b"SET" and command[1].startswith(_RESULT):
+            self._job(command[1], _RESULT).results.append(sealed_result(command[2]))
         elif len(command) > 2 and command[1].startswith(_JOB):
             self._of_a_record(name, command)
 
@@ -174,7 +201,7 @@ def read_history(directory: Path, database: int = 0) -> History:
     Raises:
         AofDamaged, OSError: where it cannot be read, or does not hold all.
     """
-    reader = HistoryReader(database, ref_in_seal)
+    reader = HistoryReader(database)
     for path in increments(directory):
         reader.take(in_transactions(CommandLog(path.read_bytes())))
     return reader.history()
@@ -183,8 +210,20 @@ def read_history(directory: Path, database: int = 0) -> History:
 def ref_in_seal(packed: bytes) -> str | None:
     """Give the reference in a job's arguments; unverified, for the campaign's own jobs only."""
     try:
-        envelope = json.loads(unpack(packed))
-        ref = json.loads(b64decode(envelope["payload"]))["args"]["ref"]
+        ref = _payload(unpack(packed))["args"]["ref"]
     except (CountersignError, Error, ValueError, KeyError, TypeError):
         return None
     return ref if isinstance(ref, str) else None
+
+
+def sealed_result(envelope: bytes) -> SealedResult | None:
+    """Give what a sealed result says of the attempt, unverified."""
+    try:
+        payload = _payload(envelope)
+        return SealedResult(str(payload["state"]), int(payload["attempt"]))
+    except (Error, ValueError, KeyError, TypeError):
+        return None
+
+
+def _payload(envelope: bytes) -> Any:
+    return json.loads(b64decode(json.loads(envelope)["payload"]))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from random import Random
 from typing import Any, Final, Literal
 
@@ -35,6 +36,7 @@ class PlannedJob:
         ref: stands in its arguments too, so that the sink and the ledger's seals name it.
         idempotent: it has an idempotency key, and is handed in again where the outcome is unknown.
         watched: asked for with `?wait` once it is accepted.
+        replayed: its request is sent again, byte for byte, once it is accepted.
         body: of the request; may hold a secret.
     """
 
@@ -43,6 +45,7 @@ class PlannedJob:
     producer: int
     idempotent: bool
     watched: bool
+    replayed: bool
     body: Mapping[str, Any] = field(repr=False)
 
     @property
@@ -56,14 +59,14 @@ def canary(seed: int) -> str:
     return f"canary-{Random(f'canary {seed}').getrandbits(96):024x}"
 
 
-def draw(seed: int, producers: int) -> Iterator[PlannedJob]:
+def draw(seed: int, producers: int, weights: Mapping[Kind, int] = WEIGHTS) -> Iterator[PlannedJob]:
     """Draw jobs without end; the same for the same seed."""
     random, secret = Random(f"jobs {seed}"), canary(seed)
-    kinds, weights = list(WEIGHTS), list(WEIGHTS.values())
+    kinds, shares = list(weights), list(weights.values())
     number = 0
     while True:
         number += 1
-        (kind,) = random.choices(kinds, weights)
+        (kind,) = random.choices(kinds, shares)
         producer = random.randrange(producers)
         ref = f"p{producer}-{seed}-{number}"
         yield PlannedJob(
@@ -72,8 +75,14 @@ def draw(seed: int, producers: int) -> Iterator[PlannedJob]:
             producer=producer,
             idempotent=random.random() < 0.2,
             watched=random.random() < 0.05,
+            replayed=random.random() < 0.03,
             body=_body(random, kind, ref, f"{secret}-{number}"),
         )
+
+
+def proof(ref: str) -> str:
+    """Give what a task returns for a reference, so that nobody else's result passes for its own."""
+    return sha256(f"ran for {ref}".encode()).hexdigest()[:16]
 
 
 def producer_of(ref: str) -> int:

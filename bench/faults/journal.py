@@ -17,8 +17,9 @@ from typing import Literal, Self
 from signing.times import to_rfc3339
 
 #: `answer`: how a job stands, as the gateway told it. `cancel`: a cancellation is about to be asked
-#: for. The others are about submissions.
-Event = Literal["attempt", "accepted", "refused", "unknown", "answer", "cancel"]
+#: for. `replay`: what came of a request that had been accepted, sent again as it was. The others
+#: are about submissions.
+Event = Literal["attempt", "accepted", "refused", "unknown", "answer", "cancel", "replay"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from bench.faults.caller import Caller, Outcome, Reply, outcome
-from bench.faults.jobs import PlannedJob, draw, producer_of
+from bench.faults.caller import ANSWER_S, Caller, Calls, Outcome, Reply, Signed, outcome
+from bench.faults.jobs import WEIGHTS, Kind, PlannedJob, draw, producer_of, proof
 from bench.faults.journal import Entry, Journal, read_journal
 from bench.load import Target
 from signing.ledger.states import TERMINAL
@@ -68,7 +69,7 @@ class Producer:
 
     def __init__(
         self,
-        callers: Sequence[Caller],
+        callers: Sequence[Calls],
         journal: Journal,
         stop: threading.Event,
         watchers: ThreadPoolExecutor,
@@ -89,11 +90,11 @@ class Producer:
         unknown = False
         while True:
             repetitions -= 1
-            reply = self._attempt(job)
+            request, reply = self._attempt(job)
             what = outcome(reply)
             unknown = unknown or what == "unknown"
             if what == "accepted" and reply.job is not None:
-                self._follow(job, reply.job)
+                self._follow(job, reply.job, request)
             if what == "accepted" or repetitions <= 0 or not unknown or self._stop.wait(pause):
                 break
             pause = min(2 * pause, LONGEST_PAUSE_S)
@@ -101,28 +102,33 @@ class Producer:
             what = "unknown"
         return what, reply.status is not None
 
-    def _attempt(self, job: PlannedJob) -> Reply:
+    def _attempt(self, job: PlannedJob) -> tuple[Signed, Reply]:
         self._journal.write(Entry("attempt", job.ref, task=job.task, kind=job.kind))
         key = job.ref if job.idempotent else None
         caller = self._callers[job.producer]
-        reply = caller.call("POST", "/v1/jobs", job.body, idempotency_key=key)
+        request = caller.sign("POST", "/v1/jobs", job.body, idempotency_key=key)
+        reply = caller.send(request)
         what = outcome(reply)
         kept = reply.job if what == "accepted" else None
         self._journal.write(Entry(what, job.ref, kept, reply.status, reply.code))
-        return reply
+        return request, reply
 
-    def _follow(self, job: PlannedJob, job_id: str) -> None:
-        """Cancel or watch the job, in another thread, where there is room for it."""
+    def _follow(self, job: PlannedJob, job_id: str, request: Signed) -> None:
+        """Cancel or watch the job, or send its request again, where there is room for that."""
         if job.kind == "cancelled":
-            action = self._cancel
+            following = partial(self._cancel, job, job_id)
+        elif job.replayed:
+            following = partial(self._replay, job, request)
         elif job.watched:
-            action = self._watch
+            following = partial(self._watch, job, job_id)
         else:
             return
-        if not self._room.acquire(blocking=False):
-            return
-        following = self._watchers.submit(action, job, job_id)
-        following.add_done_callback(lambda _: self._room.release())
+        if self._room.acquire(blocking=False):
+            self._watchers.submit(following).add_done_callback(lambda _: self._room.release())
+
+    def _replay(self, job: PlannedJob, request: Signed) -> None:
+        reply = self._callers[job.producer].send(request)
+        self._journal.write(Entry("replay", job.ref, reply.job, reply.status, reply.code))
 
     def _cancel(self, job: PlannedJob, job_id: str) -> None:
         self._journal.write(Entry("cancel", job.ref, job_id))
@@ -144,6 +150,7 @@ def run(
     seed: int,
     stop: threading.Event,
     progress: Progress,
+    weights: Mapping[Kind, int] = WEIGHTS,
 ) -> None:
     """Hand in jobs, spread over so many seconds, until so many are accepted; at most twice as many.
 
@@ -155,12 +162,13 @@ def run(
         seed: decides about the jobs.
         stop: ends it early.
         progress: is kept up with it.
+        weights: of the kinds of jobs.
 
     Raises:
         OSError: where the journal cannot be written; nothing that the stack does raises.
     """
     callers = [Caller(target) for target in targets]
-    pace = _Pace(draw(seed, len(targets)), jobs, seconds / jobs, progress, stop)
+    pace = _Pace(draw(seed, len(targets), weights), jobs, seconds / jobs, progress, stop)
     with Journal(journal) as kept, ThreadPoolExecutor(WATCHERS) as watchers:
         producer = Producer(callers, kept, stop, watchers)
         with ThreadPoolExecutor(THREADS) as threads:
@@ -181,21 +189,25 @@ def answers(targets: Sequence[Target], journal: Path, *, most: int = 1000) -> in
     chosen = list(accepted.items())[:: max(1, len(accepted) // most)][:most]
     callers = [Caller(target) for target in targets]
     with Journal(journal) as kept:
-        told = [ask(callers[producer_of(ref)], kept, ref, job) for ref, job in chosen]
+        told = [ask(callers[producer_of(ref)], kept, ref, job, final=True) for ref, job in chosen]
     for caller in callers:
         caller.close()
     return sum(told)
 
 
-def ask(caller: Caller, journal: Journal, ref: str, job_id: str, *, wait: int = 0) -> bool:
-    """Ask how a job stands and write the answer down; tell whether there was one."""
+def ask(
+    caller: Calls, journal: Journal, ref: str, job_id: str, *, wait: int = 0, final: bool = False
+) -> bool:
+    """Ask how a job stands and write the answer down; tell whether there was one.
+
+    `final`: nothing is broken any more, so that a result has to be told too.
+    """
     query = f"?wait={wait}" if wait else ""
-    reply = caller.call("GET", f"/v1/jobs/{job_id}{query}", seconds=wait + 4.0)
+    reply = caller.call("GET", f"/v1/jobs/{job_id}{query}", seconds=wait + ANSWER_S)
     told = reply.document
     if reply.status != 200 or not told:
         return False
-    state, result = told.get("status"), told.get("result")
-    wrong = reply.job != job_id or (isinstance(result, dict) and result.get("ref") != ref)
+    state = told.get("status")
     journal.write(
         Entry(
             "answer",
@@ -205,10 +217,26 @@ def ask(caller: Caller, journal: Journal, ref: str, job_id: str, *, wait: int = 
             state=state,
             attempts=told.get("attempts"),
             finished_at=told.get("finished_at") if state in TERMINAL else None,
-            fault="another job's result" if wrong else None,
+            fault=fault_of(told, ref, job_id, final=final),
         )
     )
     return True
+
+
+def fault_of(told: Mapping[str, Any], ref: str, job_id: str, *, final: bool) -> str | None:
+    """Tell what is wrong with an answer in itself."""
+    if told.get("id") != job_id:
+        return "another job"
+    error, result = told.get("error"), told.get("result")
+    if isinstance(error, dict) and error.get("code") == "result_unverified":
+        # The gateway may not know the worker's newest key while Vault is away.
+        return f"unverified: {error.get('reason')}" if final else None
+    if told.get("status") != "succeeded":
+        return None if result is None else "a result of a job that did not succeed"
+    wanted = {"proof": proof(ref), "attempt": told.get("attempts")}
+    if not isinstance(result, dict) or any(result.get(name) != wanted[name] for name in wanted):
+        return "not the result that the task gives"
+    return None
 
 
 def _work(pace: _Pace, producer: Producer, progress: Progress) -> None:

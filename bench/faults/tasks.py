@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Never
 
 from bench.faults.evidence import Effect
+from bench.faults.jobs import proof
 from bench.faults.sink import Sink
 from workers import Secret, current_job, job
 
@@ -26,7 +27,7 @@ def _run(ref: str) -> Iterator[Result]:
     sink, current = Sink(Path(os.environ[SINK])), current_job()
     run = Effect(current.id, ref, current.attempt)
     sink.note("begin", run, _now())
-    yield {"ref": ref, "attempt": run.attempt}
+    yield {"proof": proof(ref), "attempt": run.attempt}
     sink.put(run)
     sink.note("end", run, _now())
 

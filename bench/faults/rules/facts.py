@@ -104,6 +104,11 @@ class Facts:
         return _grouped((entry.job, entry) for entry in told if entry.job)
 
     @cached_property
+    def replays(self) -> list[Entry]:
+        """Recorded requests that were sent again."""
+        return [entry for entry in self.evidence.journal if entry.event == "replay"]
+
+    @cached_property
     def succeeded(self) -> Mapping[str, int]:
         """Jobs that ended well, with the attempt that did it."""
         records = self.evidence.records.items()

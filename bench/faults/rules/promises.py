@@ -99,6 +99,26 @@ def wrong_end(facts: Facts) -> Iterator[Seen]:
             yield Seen(job, sub.ref, f"a job that is {sub.kind} is {record.state}")
 
 
+def failed_wrongly(facts: Facts) -> Iterator[Seen]:
+    """A job fails by its task, or by the loss of its last worker; by nothing of ours."""
+    for job, record in facts.evidence.records.items():
+        sub = facts.submissions.get(facts.ref_of(job) or "")
+        if record.state != "failed" or sub is None:
+            continue
+        by_task = sub.kind in _NEVER_WELL and record.error == "task_error"
+        used_up = record.error == "worker_lost" and record.attempt >= record.max_attempts
+        if not by_task and not used_up:
+            what = f"{record.error or 'no reason'} in attempt {record.attempt}"
+            yield Seen(job, sub.ref, f"a job that is {sub.kind} failed: {what}")
+
+
+def replayed(facts: Facts) -> Iterator[Seen]:
+    """A request that was accepted and is sent again byte for byte is never accepted again."""
+    for entry in facts.replays:
+        if entry.status == 202:
+            yield Seen(entry.job, entry.ref, "a recorded request was accepted")
+
+
 RULES: Final = (
     Rule("lost", "an accepted job is there", lambda f: len(f.accepted), lost),
     Rule("unsettled", "every job settles", lambda f: len(f.evidence.records), unsettled),
@@ -115,5 +135,12 @@ RULES: Final = (
     Rule("unexplained_job", "somebody handed it in", lambda f: len(f.jobs), unexplained),
     Rule("answer_changed", "a final answer stays", lambda f: len(f.answers), answer_changed),
     Rule("wrong_answer", "a result is the job's own", lambda f: len(f.answers), wrong_answer),
+    Rule(
+        "failed_wrongly",
+        "a job fails by its task or its last worker's loss",
+        lambda f: sum(r.state == "failed" for r in f.evidence.records.values()),
+        failed_wrongly,
+    ),
+    Rule("replayed", "no recorded request is accepted", lambda f: len(f.replays), replayed),
     Rule("wrong_end", "a job ends as it can", lambda f: len(f.evidence.records), wrong_end),
 )

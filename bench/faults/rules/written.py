@@ -8,9 +8,12 @@ from bench.faults.history import Change, JobHistory
 from bench.faults.rules.facts import Facts, Rule, Seen
 from signing.ledger.states import TERMINAL, TRANSITIONS
 
-#: (state before, state after) of every event that the ledger knows.
+#: (state before, state after) of every event that the ledger knows; one that stays is not written.
 ALLOWED: Final = frozenset(
-    (before, after) for (_, before), ends in TRANSITIONS.items() for after in ends
+    (before, after)
+    for (_, before), ends in TRANSITIONS.items()
+    for after in ends
+    if before != after
 )
 
 
@@ -58,6 +61,50 @@ def attempt_fell(facts: Facts) -> Iterator[Seen]:
                 yield Seen(item.job, item.ref, what)
 
 
+def too_many_attempts(facts: Facts) -> Iterator[Seen]:
+    """No attempt is begun beyond those that are allowed."""
+    for item in facts.jobs.values():
+        for change in item.changes:
+            if change.claims and change.attempt > change.max_attempts:
+                what = f"attempt {change.attempt} of {change.max_attempts} was begun"
+                yield Seen(item.job, item.ref, what)
+
+
+def out_of_time(facts: Facts) -> Iterator[Seen]:
+    """No attempt begins before the job is due, or once it has expired."""
+    for item in facts.jobs.values():
+        for change in item.changes:
+            if change.claims and not change.due <= change.started < item.expires:
+                early = change.started < change.due
+                yield Seen(item.job, item.ref, f"claimed {'before due' if early else 'too late'}")
+
+
+def hold_ignored(facts: Facts) -> Iterator[Seen]:
+    """A job that is to be held does not run again by itself once its worker was lost."""
+    for item in facts.jobs.values():
+        sub = facts.submissions.get(item.ref or "")
+        if sub is None or sub.kind != "held":
+            continue
+        for before, after in pairwise(item.changes):
+            lost = before.state == "running" and after.error == "worker_lost"
+            if lost and after.state in ("queued", "failed"):
+                yield Seen(item.job, item.ref, f"not held, but {after.state}")
+
+
+def stale_result(facts: Facts) -> Iterator[Seen]:
+    """A result that is kept is that of the attempt that settled the job, and says how it did."""
+    for item in facts.jobs.values():
+        last = item.last
+        for result in item.results:
+            if result is None:
+                yield Seen(item.job, item.ref, "a result that cannot be read")
+            elif last and (result.state, result.attempt) != (last.state, last.attempt):
+                what = f"a result of attempt {result.attempt} that {result.state}"
+                yield Seen(item.job, item.ref, f"{what}; the job is {last.state}")
+        if last and last.state == "succeeded" and not item.results:
+            yield Seen(item.job, item.ref, "it succeeded without a result")
+
+
 def replay_differs(facts: Facts) -> Iterator[Seen]:
     """The records are what the log of commands says, and nothing else."""
     records = facts.evidence.records
@@ -101,6 +148,10 @@ def _jobs(facts: Facts) -> int:
     return len(facts.jobs)
 
 
+def _claims(facts: Facts) -> int:
+    return sum(len(item.claimed) for item in facts.jobs.values())
+
+
 RULES: Final = (
     Rule("settled_twice", "a job settles once", _jobs, settled_twice),
     Rule("changed_after_settling", "a settled job stays", _jobs, changed_after_settling),
@@ -109,9 +160,13 @@ RULES: Final = (
     Rule(
         "attempt_fell",
         "the fencing token rises by one with each claim",
-        lambda f: sum(len(item.claimed) for item in f.jobs.values()),
+        _claims,
         attempt_fell,
     ),
+    Rule("too_many_attempts", "no attempt beyond those allowed", _claims, too_many_attempts),
+    Rule("out_of_time", "attempts begin when they may", _claims, out_of_time),
+    Rule("hold_ignored", "a job to be held does not rerun", _jobs, hold_ignored),
+    Rule("stale_result", "the settling attempt's result is kept", _jobs, stale_result),
     Rule("replay_differs", "the ledger is what its log says", _jobs, replay_differs),
     Rule("wiped", "nobody empties the ledger", lambda _: 1, wiped),
     Rule(

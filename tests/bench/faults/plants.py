@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench.faults.evidence import Effect, FinalRecord, Run, Scanned
-from bench.faults.history import Change
+from bench.faults.history import SealedResult
 from tests.bench.faults.story import Story
 
 Plant = Callable[[Story], object]
@@ -41,7 +41,7 @@ def record(story: Story, job: str, **changes: Any) -> None:
 
 def settled_again(story: Story, state: str) -> None:
     story.write("j-key", state)
-    story.records["j-key"] = FinalRecord(state, 1)
+    story.records["j-key"] = replace(story.records["j-key"], state=state)
 
 
 def written_after(story: Story) -> None:
@@ -72,8 +72,8 @@ def token_fell(story: Story) -> None:
 
 def doubled(story: Story, ref: str | None) -> None:
     """A second job of one reference, which ran well."""
-    story.changes["j-double"] = [Change("queued", 0, frozenset({"state"}))]
-    story.refs["j-double"] = ref
+    story.refs["j-double"], story.most["j-double"] = ref, 1
+    story.accept("j-double")
     story.run("j-double", effect=False)
     story.write("j-double", "failed", "worker_lost")
 
@@ -85,6 +85,36 @@ def told_otherwise(story: Story, **told: Any) -> None:
 
 def began_running(story: Story) -> None:
     story.changes["j-key"] = story.changes["j-key"][1:]
+
+
+def claimed_at(story: Story, started: int) -> None:
+    story.changes["j-key"][1] = replace(story.changes["j-key"][1], started=started)
+
+
+def ran_on(story: Story) -> None:
+    story.most["j-1"] = 1
+    new(story, "quick", "run")
+    story.write("j-1", "queued", "worker_lost")
+    story.run("j-1", effect=False)
+    story.write("j-1", "succeeded")
+
+
+def not_held(story: Story) -> None:
+    new(story, "held", "run")
+    story.write("j-1", "queued", "worker_lost")
+    story.run("j-1", effect=False)
+    story.write("j-1", "succeeded")
+
+
+def not_held_but_failed(story: Story) -> None:
+    story.most["j-1"] = 1
+    new(story, "held", "run")
+    story.write("j-1", "failed", "worker_lost")
+
+
+def failed_by(story: Story, kind: str, error: str) -> None:
+    new(story, kind, "run")
+    story.write("j-1", "failed", error)
 
 
 def no_effect(story: Story, job: str) -> None:
@@ -106,9 +136,10 @@ def cancelled_and_ran(story: Story) -> None:
 
 
 def token_leapt(story: Story) -> None:
+    story.most["j-1"] = 2
     new(story, "quick")
     story.write("j-1", "running", step=2)
-    story.write("j-1", "failed")
+    story.write("j-1", "failed", "worker_lost")
 
 
 def success_from_nowhere(story: Story) -> None:
@@ -157,7 +188,7 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
         lambda s: s.hand_in("r-1", "quick", "accepted", "j-quick"),
         {"other_id"},
     ),
-    "an unknown outcome became two jobs": (lambda s: doubled(s, "r-held"), {"handed_in_twice"}),
+    "an unknown outcome became two jobs": (lambda s: doubled(s, "r-mixed"), {"handed_in_twice"}),
     "an accepted job is there twice": (lambda s: doubled(s, "r-quick"), {"handed_in_twice"}),
     "what was refused is a job": (
         refused_and_there,
@@ -214,26 +245,64 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
     ),
     "a job settles twice, another way": (
         lambda s: settled_again(s, "failed"),
-        {"settled_twice", "transition"},
+        {"settled_twice", "transition", "failed_wrongly", "stale_result"},
     ),
     "a settled job is written to": (written_after, {"changed_after_settling"}),
     "a settled job runs to success again": (
         ran_after_settling,
-        {"settled_twice", "changed_after_settling", "transition"},
+        {"settled_twice", "changed_after_settling", "transition", "stale_result"},
     ),
     "a job that is held succeeds": (
         lambda s: new(s, "held", "run", "held", "succeeded"),
         {"transition"},
     ),
+    "a running job is claimed": (
+        lambda s: new(s, "quick", "run", "run", "succeeded"),
+        {"transition", "effect_twice"},
+    ),
     "a job begins as running": (began_running, {"transition"}),
-    "the fencing token stays": (token_stood, {"attempt_fell", "attempt_ran_twice"}),
+    "the fencing token stays": (
+        token_stood,
+        {"attempt_fell", "attempt_ran_twice", "stale_result"},
+    ),
     "the fencing token falls": (
         token_fell,
-        {"attempt_fell", "changed_after_settling", "ran_unclaimed"},
+        {"attempt_fell", "changed_after_settling", "ran_unclaimed", "stale_result"},
     ),
     "the fencing token leaps": (
         token_leapt,
         {"attempt_fell"},
+    ),
+    "an attempt too many": (ran_on, {"too_many_attempts"}),
+    "an attempt before the job is due": (lambda s: claimed_at(s, 999), {"out_of_time"}),
+    "an attempt of an expired job": (lambda s: claimed_at(s, 9000), {"out_of_time"}),
+    "a job to be held runs again": (not_held, {"hold_ignored"}),
+    "a job to be held fails": (not_held_but_failed, {"hold_ignored"}),
+    "the result of a stale attempt is kept": (
+        lambda s: s.results.update({"j-slow": [SealedResult("succeeded", 1)]}),
+        {"stale_result"},
+    ),
+    "a result says otherwise than the record": (
+        lambda s: s.results.update({"j-key": [SealedResult("failed", 1)]}),
+        {"stale_result"},
+    ),
+    "a result cannot be read": (lambda s: s.results.update({"j-key": [None]}), {"stale_result"}),
+    "a success has no result": (lambda s: s.results.update({"j-key": []}), {"stale_result"}),
+    "a job fails for want of its secret": (
+        lambda s: failed_by(s, "secret", "secret_unavailable"),
+        {"failed_wrongly"},
+    ),
+    "a job fails that was to be tried again": (
+        lambda s: failed_by(s, "flaky", "task_error"),
+        {"failed_wrongly"},
+    ),
+    "a job is lost with attempts left": (
+        lambda s: failed_by(s, "quick", "worker_lost"),
+        {"failed_wrongly"},
+    ),
+    "a recorded request is accepted": (
+        lambda s: s.say("replay", "r-quick", "j-quick", status=202),
+        {"replayed"},
     ),
     "a record is not what was written": (
         lambda s: record(s, "j-failing", state="expired"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.faults.evidence import Effect, Evidence, FinalRecord, Run, Scanned
-from bench.faults.history import Change, History, JobHistory
+from bench.faults.history import Change, History, JobHistory, SealedResult
 from bench.faults.journal import Entry, Event
 
 
@@ -17,6 +17,8 @@ class Story:
     effects: list[Effect] = field(default_factory=list)
     changes: dict[str, list[Change]] = field(default_factory=dict)
     refs: dict[str, str | None] = field(default_factory=dict)
+    results: dict[str, list[SealedResult | None]] = field(default_factory=dict)
+    most: dict[str, int] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     records: dict[str, FinalRecord] = field(default_factory=dict)
     rest: dict[str, Any] = field(default_factory=dict)
@@ -31,15 +33,24 @@ class Story:
         self.say(outcome, ref, job if outcome == "accepted" else None, status=1, code="why")
         if job is not None and job not in self.changes:
             self.refs[job] = ref
-            self.changes[job] = [Change("queued", 0, frozenset({"state", "attempt", "due"}))]
-            self._keep(job)
+            self.accept(job)
+
+    def accept(self, job: str) -> None:
+        """The first write."""
+        wrote = frozenset({"state", "attempt", "due"})
+        most = self.most.setdefault(job, 5)
+        self.changes[job] = [Change("queued", 0, wrote, due=1000, max_attempts=most)]
+        self._keep(job)
 
     def write(self, job: str, state: str, error: str = "", *, step: int | None = None) -> None:
-        """A new state; one that is running counts up."""
+        """A new state; one that is running counts up, one that a worker ended has a result."""
         step = int(state == "running") if step is None else step
         attempt = self.changes[job][-1].attempt + step
         wrote = frozenset({"state", "attempt"} if step else {"state"})
-        self.changes[job].append(Change(state, attempt, wrote, error))
+        change = Change(state, attempt, wrote, error, 1000, 2000, self.most[job])
+        self.changes[job].append(change)
+        if state == "succeeded" or (error == "task_error" and state == "failed"):
+            self.results.setdefault(job, []).append(SealedResult(state, attempt))
         self._keep(job)
 
     def run(self, job: str, *, end: bool = True, effect: bool = True) -> None:
@@ -55,7 +66,14 @@ class Story:
     def evidence(self) -> Evidence:
         """What a checker is given."""
         jobs = (
-            JobHistory(job, self.refs[job], tuple(changes), job in self.removed)
+            JobHistory(
+                job,
+                self.refs[job],
+                tuple(changes),
+                job in self.removed,
+                9000,
+                tuple(self.results.get(job, ())),
+            )
             for job, changes in self.changes.items()
         )
         clean = Evidence(
@@ -73,7 +91,7 @@ class Story:
 
     def _keep(self, job: str) -> None:
         last = self.changes[job][-1]
-        self.records[job] = FinalRecord(last.state, last.attempt, last.error)
+        self.records[job] = FinalRecord(last.state, last.attempt, last.error, last.max_attempts)
 
 
 def clean_story() -> Story:
@@ -91,6 +109,7 @@ def _plain(story: Story) -> None:
     story.say("answer", "r-quick", "j-quick", state="queued", attempts=0)
     story.run("j-quick")
     story.write("j-quick", "succeeded")
+    story.say("replay", "r-quick", status=409, code="replayed")
     for _ in range(2):
         told = {"state": "succeeded", "attempts": 1, "finished_at": "2026"}
         story.say("answer", "r-quick", "j-quick", **told)
@@ -136,6 +155,7 @@ def _ended_otherwise(story: Story) -> None:
     story.run("j-failing", end=False, effect=False)
     story.write("j-failing", "failed", "task_error")
     # Every attempt was lost, one of them after its effect.
+    story.most["j-lost"] = 1
     story.hand_in("r-lost", "quick", "accepted", "j-lost")
     story.run("j-lost", end=False)
     story.write("j-lost", "failed", "worker_lost")
