@@ -9,7 +9,7 @@ export TMPDIR := $(CURDIR)/.tmp
 PYTEST := $(BIN)/pytest --basetemp=$(TMPDIR)/pytest
 WORKERS ?= 2
 
-.PHONY: help setup demo up test test-fast check format lint types bench-quick power-cut lock clean
+.PHONY: help setup demo up test test-fast check format lint types bench-quick power-cut bench-waiting lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -53,6 +53,9 @@ bench-quick: setup ## Compare with stock Celery, at most 3 minutes
 
 power-cut: setup ## Cut the power at traced moments, at most 5 minutes
 	@$(BIN)/python -m bench.power_cut
+
+bench-waiting: setup ## What a job costs with 1,000,000 waiting, at most 6 minutes
+	@$(BIN)/python -m bench.waiting
 
 lock: setup ## Lock the dependencies anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url \

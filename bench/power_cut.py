@@ -87,7 +87,7 @@ def _rounds(
             verdicts += [
                 judge(stack, recording, image, seed) for image in images(recording, chosen)
             ]
-            whole.append(whole_stack(stack, recording, chosen[len(chosen) // 2], seed))
+            whole.append(whole_stack(stack, recording, seed))
     return verdicts, whole
 
 
@@ -104,7 +104,7 @@ def _directory(stack: BenchStack) -> Iterator[Path]:
 def _moments(recording: Recording, seed: int, count: int) -> list[float]:
     """Chosen ones, and the one at which everything was really killed."""
     chosen = moments(recording.calls, recording.journal.promises, Random(seed), count - 1)
-    return [*chosen, max(item.at for item in recording.journal.promises) + 1.0]
+    return [*chosen, recording.killed_at]
 
 
 def _control(stack: BenchStack, load: Load, cuts: int, *, syncs: bool) -> Sequence[Verdict]:

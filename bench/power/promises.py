@@ -29,7 +29,7 @@ class Broken:
 class Ledger:
     """The restored ledger, as those see it who go on with it."""
 
-    operator: SyncRedis
+    superuser: SyncRedis
     dispatcher: DispatcherLedger
     worker: WorkerLedger
     keyid: str
@@ -49,7 +49,7 @@ def broken_promises(
 
 
 def _records(ledger: Ledger, promises: Sequence[Promise]) -> list[Record | None]:
-    pipe: Any = ledger.operator.pipeline(transaction=False)
+    pipe: Any = ledger.superuser.pipeline(transaction=False)
     for promise in promises:
         pipe.hgetall(keys.job(promise.job))
     return [
@@ -69,7 +69,7 @@ def _lacking(
     ledger: Ledger, promises: Sequence[Promise], records: Mapping[str, Record | None]
 ) -> Iterator[Broken]:
     """What is missing of a job, index by index."""
-    pipe: Any = ledger.operator.pipeline(transaction=False)
+    pipe: Any = ledger.superuser.pipeline(transaction=False)
     for promise in promises:
         record = records[promise.job]
         pipe.exists(keys.nonce(ledger.keyid, promise.nonce))
@@ -129,7 +129,7 @@ def _not_run(ledger: Ledger, records: Mapping[str, Record]) -> Iterator[Broken]:
 
 
 def _is_due(ledger: Ledger, job: str) -> bool:
-    return ledger.operator.zscore(keys.DUE, job) is not None
+    return ledger.superuser.zscore(keys.DUE, job) is not None
 
 
 def _success(job: str, attempt: int) -> Settlement:

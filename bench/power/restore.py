@@ -12,7 +12,7 @@ from backends.redis_clients import connect
 from bench.power.image import MANIFEST, TAILS, Image, Tail
 from bench.power.load import Promise, Told
 from bench.power.promises import Broken, Ledger, broken_promises
-from bench.power.run import Recording, ledger_settings, operator, redis_of, wait_loaded
+from bench.power.run import Recording, ledger_settings, redis_of, superuser, wait_loaded
 from bench.stack import BenchStack
 from deploy.errors import StackError
 from deploy.local.process import Child
@@ -75,9 +75,9 @@ def judge(stack: BenchStack, recording: Recording, image: Image, seed: int) -> V
 def _broken(stack: BenchStack, promises: list[Promise], told: list[Told]) -> list[Broken]:
     dispatcher = ledger_settings(stack, "dispatcher")
     worker = connect(ledger_settings(stack, "worker"))
-    with operator(stack) as client:
+    with superuser(stack) as client:
         ledger = Ledger(
-            operator=client,
+            superuser=client,
             dispatcher=RedisDispatcherLedger(connect(dispatcher), connect(dispatcher)),
             worker=WorkerLedger(worker, "power", LEASE_MS),
             keyid=KEY_ID,

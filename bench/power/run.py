@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -48,6 +49,7 @@ class Recording:
     kept: Path
     calls: list[Call]
     journal: Journal
+    killed_at: float
 
     @property
     def directory(self) -> Path:
@@ -91,7 +93,7 @@ def record(stack: BenchStack, work: Path, load: Load) -> Recording:
             parts.append(stack.start("dispatcher"))
             if load.worker:
                 parts.append(stack.start("worker", COUNTERSIGN_CONCURRENCY="1"))
-            with operator(stack) as client:
+            with superuser(stack) as client:
                 parts[-1].wait_until(lambda: not load.worker or _waits(client), START_S)
                 client.config_set("appendfsync", load.fsync)
             asyncio.run(
@@ -106,11 +108,14 @@ def record(stack: BenchStack, work: Path, load: Load) -> Recording:
             )
         finally:
             redis.kill()  # first: nothing of what the others still ask for is written
+            killed_at = time.time()
             for part in parts:
                 part.kill()
             keep()
     with trace.open(encoding="latin-1") as lines:
-        recording = Recording(stack.paths.redis, work / "kept", read_calls(lines), journal)
+        recording = Recording(
+            stack.paths.redis, work / "kept", read_calls(lines), journal, killed_at
+        )
     recording.check()
     return recording
 
@@ -130,14 +135,14 @@ def wait_loaded(stack: BenchStack, child: Child) -> None:
     Raises:
         StackError: where it ends instead.
     """
-    with operator(stack) as client:
+    with superuser(stack) as client:
         child.wait_until(lambda: _serves(client), START_S)
 
 
 @contextmanager
-def operator(stack: BenchStack) -> Iterator[SyncRedis]:
-    """The ledger's Redis as the operator, who may look at everything."""
-    client = connect(ledger_settings(stack, "operator"))
+def superuser(stack: BenchStack) -> Iterator[SyncRedis]:
+    """The ledger's Redis as the superuser, who may look at everything."""
+    client = connect(ledger_settings(stack, "superuser"))
     try:
         yield client
     finally:

@@ -11,12 +11,13 @@ from backends.redis_clients import SyncRedis
 from bench.power.image import Image
 from bench.power.load import FINAL, Connection, Promise, signed
 from bench.power.restore import restored
-from bench.power.run import Recording, operator
+from bench.power.run import Recording, superuser
 from bench.stack import BenchStack
 from signing.ledger import keys
 
 SETTLE_S: Final = 120.0
 ASKED_AGAIN: Final = 60
+SHOWN: Final = 5
 #: Jobs that ran at the moment of the cut come back after this.
 LEASE: Final = "3"
 
@@ -29,6 +30,7 @@ class Whole:
         replayed: recorded requests that were refused as such, of those that were sent again.
         same: idempotency keys that gave the first job again, likewise.
         succeeded: jobs that ran to success, of those accepted before the cut.
+        others: state and error of the first jobs that did not.
     """
 
     accepted: int
@@ -36,6 +38,7 @@ class Whole:
     same: int
     asked_again: int
     succeeded: int
+    others: list[str]
 
     @property
     def failed(self) -> bool:
@@ -43,8 +46,13 @@ class Whole:
         return self.succeeded < self.accepted or self.replayed + self.same < self.asked_again
 
 
-def whole_stack(stack: BenchStack, recording: Recording, at: float, seed: int) -> Whole:
-    """Start everything from the strict cut at a moment."""
+def whole_stack(stack: BenchStack, recording: Recording, seed: int) -> Whole:
+    """Start everything from the strict cut at the moment of the kill.
+
+    At an earlier one the world would have gone on without Redis: a job that settled after it has
+    no secret in Vault any more.
+    """
+    at = recording.killed_at
     promises = [item for item in recording.journal.promises if item.at <= at]
     (cut,) = recording.disk().cuts(recording.calls, [at])
     with restored(stack, recording, Image(cut, "strict"), seed):
@@ -53,12 +61,12 @@ def whole_stack(stack: BenchStack, recording: Recording, at: float, seed: int) -
             some = promises[:: 1 + len(promises) // ASKED_AGAIN]
             replayed, same, asked = asyncio.run(_ask_again(stack, some))
             parts.append(stack.start("worker", COUNTERSIGN_LEASE_SECONDS=LEASE))
-            with operator(stack) as client:
-                succeeded = _succeeded(client, promises)
+            with superuser(stack) as client:
+                succeeded, others = _ended(client, promises)
         finally:
             for part in parts:
                 part.kill()
-    return Whole(len(promises), replayed, same, asked, succeeded)
+    return Whole(len(promises), replayed, same, asked, succeeded, others)
 
 
 async def _ask_again(stack: BenchStack, promises: Sequence[Promise]) -> tuple[int, int, int]:
@@ -79,14 +87,16 @@ async def _ask_again(stack: BenchStack, promises: Sequence[Promise]) -> tuple[in
     return replayed, same, asked
 
 
-def _succeeded(client: SyncRedis, promises: Sequence[Promise]) -> int:
-    """Wait until all have settled; give how many succeeded."""
+def _ended(client: SyncRedis, promises: Sequence[Promise]) -> tuple[int, list[str]]:
+    """Wait until all have settled; give how many succeeded, and how others did."""
     deadline = time.monotonic() + SETTLE_S
     while True:
         pipe: Any = client.pipeline(transaction=False)
         for promise in promises:
-            pipe.hget(keys.job(promise.job), "state")
-        states = [(state or b"").decode() for state in pipe.execute()]
+            pipe.hmget(keys.job(promise.job), "state", "error", "task")
+        found = [[(item or b"").decode() for item in row] for row in pipe.execute()]
+        states = [row[0] for row in found]
         if all(state in FINAL for state in states) or time.monotonic() > deadline:
-            return states.count("succeeded")
+            others = [" ".join(row) for row in found if row[0] != "succeeded"]
+            return states.count("succeeded"), others[:SHOWN]
         time.sleep(0.2)

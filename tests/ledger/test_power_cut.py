@@ -49,9 +49,9 @@ def test_every_202_survives_a_cut_at_any_moment(stack: BenchStack, recording: Re
 def test_every_job_then_runs_and_no_request_counts_twice(
     stack: BenchStack, recording: Recording
 ) -> None:
-    whole = whole_stack(stack, recording, chosen(recording)[CUTS // 2], SEED)
+    whole = whole_stack(stack, recording, SEED)
     assert whole.accepted == whole.succeeded > 10
-    assert whole.replayed + whole.same == whole.asked_again > whole.accepted
+    assert whole.replayed + whole.same == whole.asked_again >= 40
     assert whole.same > 0
 
 

@@ -1,0 +1,146 @@
+"""`make bench-waiting`: does a job cost the same with 1,000,000 waiting as with 100?
+
+Two Redis over TLS stand side by side, filled by the real scripts: one with 100 jobs waiting, one
+with a million in the queue and a million that are due in a month. Every step of a job's life is
+measured on both in turns, for each job by the wall and by Redis's own clock.
+"""
+
+import json
+import tempfile
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from bench.scale.fill import MONTH_MS, fill, publish_all
+from bench.scale.idle import Idle, idle_cost
+from bench.scale.measure import PER_JOB, PER_LOOK, Figures, Rounds
+from bench.scale.place import Place
+
+RESULTS: Final = Path("bench/results")
+FEW: Final = 100
+#: A step may cost so much more among a million: log2 of a million by log2 of a hundred is 3, of
+#: which the walk down an index is a small part; an index that is read through would be 10,000.
+BOUND: Final = 1.5
+#: Ticks of the processor's clock are 10 ms: so much a second is not told from nothing.
+IDLE_MS: Final = 5.0
+
+
+def main() -> None:
+    """Measure, print, and keep the figures; exit status 1 where a bound is missed."""
+    options = _options()
+    started = time.perf_counter()
+    with _place("few") as few, _place("many") as many:
+        _fill(few, FEW, FEW)
+        due = _fill(many, options.waiting, options.waiting)
+        print(f"filled in {time.perf_counter() - started:.0f} s; measuring", flush=True)
+        memory = int(many.superuser.info("memory")["used_memory"])
+        rounds = [Rounds(few), Rounds(many)]
+        for number in range(options.rounds):
+            for each in rounds[:: 1 if number % 2 else -1]:
+                each.run()
+        idle = idle_cost([few, many])
+    figures = rounds[0].figures, rounds[1].figures
+    ratios = {step: _ratio(*figures, step) for step in (*PER_JOB, *PER_LOOK)}
+    _print(options.waiting, figures, ratios, idle)
+    jobs = 2 * options.waiting
+    print(
+        f"{memory / jobs:.0f} bytes a waiting job; {due:.1f} us a job to take the first of them all"
+    )
+    print(f"{time.perf_counter() - started:.0f} s in all")
+    missed = [step for step, ratio in ratios.items() if ratio > BOUND]
+    if idle[1].dispatcher_ms > idle[0].dispatcher_ms * BOUND + IDLE_MS:
+        missed.append("an idle dispatcher")
+    if idle[1].redis_ms > idle[0].redis_ms * BOUND + IDLE_MS:
+        missed.append("its Redis")
+    for step in missed:
+        print(f"costs more than {BOUND:g} times as much: {step}")
+    _keep(options, figures, ratios, idle, memory / jobs)
+    raise SystemExit(1 if missed else 0)
+
+
+def _options() -> Any:
+    parser = ArgumentParser(prog="make bench-waiting", description=__doc__)
+    parser.add_argument("--waiting", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=15)
+    return parser.parse_args()
+
+
+@contextmanager
+def _place(name: str) -> Iterator[Place]:
+    with ExitStack() as stack:
+        state = stack.enter_context(tempfile.TemporaryDirectory(prefix="countersign-bench-"))
+        place = Place(name, Path(state) / "state")
+        stack.callback(place.close)
+        yield place
+
+
+def _fill(place: Place, waiting: int, in_a_month: int) -> float:
+    """Fill a place; give what taking the first jobs cost each while all of them were due, us."""
+    place.relax(relaxed=True)
+    fill(place, in_a_month, in_ms=MONTH_MS)
+    fill(place, waiting)
+    at = time.perf_counter()
+    first = len(place.dispatcher.take_due(FEW))
+    took = (time.perf_counter() - at) * 1_000_000 / first
+    with place.queue() as queue:
+        queue.lpush("fast", *[b"{}"] * first)
+    publish_all(place)
+    place.relax(relaxed=False)
+    return took
+
+
+def _ratio(few: Figures, many: Figures, step: str) -> float:
+    """The middle one of the rounds' ratios, by Redis's own clock."""
+    pairs = zip(few.steps[step], many.steps[step], strict=True)
+    return median(b.redis_us / a.redis_us for a, b in pairs)
+
+
+def _print(
+    waiting: int, figures: tuple[Figures, Figures], ratios: dict[str, float], idle: list[Idle]
+) -> None:
+    print(f"{'':28}{'Redis, us':>20}{'by the wall, us':>22}{'ratio':>8}")
+    print(f"{'jobs waiting':28}{FEW:>10,}{waiting:>10,}{FEW:>11,}{waiting:>11,}")
+    for step, ratio in ratios.items():
+        few, many = figures[0].median(step), figures[1].median(step)
+        inside = f"{few.redis_us:10.1f}{many.redis_us:10.1f}"
+        print(f"{step:28}{inside}{few.wall_us:11.1f}{many.wall_us:11.1f}{ratio:8.2f}")
+    for name in ("dispatcher_ms", "redis_ms"):
+        few_ms, many_ms = getattr(idle[0], name), getattr(idle[1], name)
+        print(f"idle: {name:22}{few_ms:10.1f}{many_ms:10.1f}   ms of processor a second")
+
+
+def _keep(
+    options: Any,
+    figures: tuple[Figures, Figures],
+    ratios: dict[str, float],
+    idle: list[Idle],
+    bytes_a_job: float,
+) -> None:
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    steps = {
+        step: {
+            "few": asdict(figures[0].median(step)),
+            "many": asdict(figures[1].median(step)),
+            "ratio": ratio,
+        }
+        for step, ratio in ratios.items()
+    }
+    found = {
+        "few": FEW,
+        "many": options.waiting,
+        "rounds": options.rounds,
+        "bound": BOUND,
+        "steps": steps,
+        "idle_ms_a_second": {"few": asdict(idle[0]), "many": asdict(idle[1])},
+        "bytes_a_waiting_job": bytes_a_job,
+    }
+    (RESULTS / "waiting.json").write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
