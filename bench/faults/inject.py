@@ -51,7 +51,7 @@ def inject(system: System, fault: Fault) -> Iterator[None]:
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(_KINDS[fault.kind](system, fault))
+            stack.enter_context(KINDS[fault.kind](system, fault))
         except (NotThere, redis.RedisError, OSError) as error:
             raise NotInjected(type(error).__name__) from None
         yield
@@ -250,7 +250,8 @@ def _asked(
                 pause.wait(_PAUSE_S)
 
 
-_KINDS: Final[Mapping[str, Injection]] = {
+#: Every kind of fault, by the name that a plan gives it.
+KINDS: Final[Mapping[str, Injection]] = {
     "kill": _kill,
     "stop": _stop,
     "pause": _pause,

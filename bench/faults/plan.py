@@ -69,7 +69,7 @@ class Fault:
     @property
     def ends(self) -> float:
         """When it is mended."""
-        return self.at + self.seconds
+        return round(self.at + self.seconds, 2)
 
 
 def kinds(broker: Broker) -> tuple[Kind, ...]:
@@ -125,7 +125,7 @@ def plan(
         at, kind, target = table.next(span_s * (number + rng.random()) / count)
         seconds = min(rng.uniform(*kind.seconds), longest_s, max(0.0, span_s - at))
         fault = Fault(number, kind.name, target, at, round(seconds, 2), _amount(kind, rng))
-        table.placed.append(fault)
+        table.place(fault)
     return tuple(table.placed)
 
 
@@ -162,6 +162,13 @@ class _Table:
         self._drawn = drawn
         self._waiting: deque[tuple[Kind, str, int]] = deque()
         self.placed: list[Fault] = []
+        #: Those that keep others away from their targets still.
+        self._near: list[Fault] = []
+
+    def place(self, fault: Fault) -> None:
+        """Lay a fault."""
+        self.placed.append(fault)
+        self._near.append(fault)
 
     def next(self, wanted: float) -> tuple[float, Kind, str]:
         """The next card, and when it can be laid at the earliest, not before the last one."""
@@ -172,7 +179,7 @@ class _Table:
                 return at, kind, target
             if target == EVERYTHING and len(self.placed) - since > PATIENCE:
                 self._waiting.remove((kind, target, since))
-                return _up(max([at, *map(_free_again, self.placed)])), kind, target
+                return _up(max([at, *map(_free_again, self._near)])), kind, target
         for _ in range(MOST_LOOKED_AT):
             kind, target = next(self._drawn)
             if self._is_free(target, at):
@@ -183,14 +190,17 @@ class _Table:
     def _room_at(self) -> float:
         """When the last fault has begun, and fewer than the most are under way."""
         last = self.placed[-1].at if self.placed else 0.0
-        under_way = sorted(fault.ends for fault in self.placed if fault.ends > last)
+        self._near = [fault for fault in self._near if _free_again(fault) > last]
+        # One that is over at once counts for its instant.
+        ends = (max(fault.ends, fault.at + 0.01) for fault in self._near)
+        under_way = sorted(end for end in ends if end > last)
         if len(under_way) < MOST_AT_ONCE:
             return last
         return under_way[len(under_way) - MOST_AT_ONCE]
 
     def _is_free(self, target: str, at: float) -> bool:
         ours = occupied(target)
-        for fault in self.placed:
+        for fault in self._near:
             theirs = occupied(fault.target)
             over = _free_again(fault) <= at
             if not over and (ours == theirs or EVERYTHING in (ours, theirs)):

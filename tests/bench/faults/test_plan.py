@@ -1,0 +1,86 @@
+"""The schedule of faults: the same for a seed, spread out, never two on one target."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from bench.faults.inject import KINDS
+from bench.faults.plan import EVERYTHING, MOST_AT_ONCE, Broker, Fault, counts, kinds, occupied, plan
+
+SEEDS = range(12)
+WHOLE = (520, 1320.0)
+QUICK = (36, 72.0)
+
+
+def overlapping(faults: Sequence[Fault], fault: Fault) -> list[Fault]:
+    """Those that are under way when one begins, itself among them."""
+    return [other for other in faults if other.at <= fault.at < other.ends or other is fault]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("count", "span_s"), [WHOLE, QUICK])
+def test_a_plan_has_all_kinds_and_keeps_its_bounds(seed: int, count: int, span_s: float) -> None:
+    faults = plan(seed, count, span_s)
+    assert len(faults) == count
+    assert counts(faults).keys() == {kind.name for kind in kinds("redis")}
+    assert [fault.at for fault in faults] == sorted(fault.at for fault in faults)
+    assert max(fault.ends for fault in faults) <= span_s * 1.25
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_at_most_three_at_once_and_never_two_on_one_target(seed: int) -> None:
+    faults = plan(seed, *WHOLE)
+    together = [overlapping(faults, fault) for fault in faults]
+    assert max(map(len, together)) == MOST_AT_ONCE
+    for group in together:
+        targets = [occupied(fault.target) for fault in group]
+        assert len(set(targets)) == len(targets)
+        assert EVERYTHING not in targets or len(targets) == 1
+
+
+def test_every_sort_of_part_is_killed_in_the_shortest_campaign() -> None:
+    for seed in SEEDS:
+        killed = {fault.target for fault in plan(seed, *QUICK) if fault.kind == "kill"}
+        assert killed >= {"gateway", "dispatcher", "worker", "worker-2 child", "redis", "vault"}
+
+
+def test_the_whole_campaign_leaves_out_no_target() -> None:
+    done = {(fault.kind, fault.target) for fault in plan(20261122, *WHOLE)}
+    assert done == {(kind.name, target) for kind in kinds("redis") for target in kind.targets}
+
+
+def test_the_same_seed_gives_the_same_plan_and_another_one_another() -> None:
+    assert plan(7, *QUICK) == plan(7, *QUICK)
+    assert plan(7, *QUICK) != plan(8, *QUICK)
+
+
+def test_a_pause_of_a_worker_may_outlast_its_lease() -> None:
+    lasting = [
+        fault.seconds
+        for fault in plan(1, *WHOLE)
+        if fault.kind == "pause" and fault.target.startswith("worker")
+    ]
+    assert max(lasting) > 5.0
+
+
+def test_amounts_lie_where_the_kind_says() -> None:
+    table = {kind.name: kind for kind in kinds("redis")}
+    for fault in plan(3, *WHOLE):
+        kind = table[fault.kind]
+        if kind.amounts is not None:
+            assert fault.amount in kind.amounts
+        elif kind.between != (0.0, 0.0):
+            assert kind.between[0] <= fault.amount <= kind.between[1]
+        else:
+            assert 0.0 <= fault.amount < 1.0
+
+
+def test_only_some_kinds() -> None:
+    assert counts(plan(1, 20, 60.0, only=["cut", "kill"])).keys() == {"cut", "kill"}
+    with pytest.raises(ValueError, match="no such kind"):
+        plan(1, 20, 60.0, only=["cut", "flood"])
+
+
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
+def test_every_kind_can_be_injected(broker: Broker) -> None:
+    assert {kind.name for kind in kinds(broker)} <= KINDS.keys()
