@@ -58,6 +58,7 @@ class Evidence:
         quarantine: reasons and how often the quarantine has each.
         explained: those of them that the campaign's own faults explain.
         torn: lines of the log of runs that were not whole.
+        losses_explained: something was done for which a worker may lose a job.
     """
 
     journal: tuple[Entry, ...]
@@ -70,3 +71,4 @@ class Evidence:
     quarantine: Mapping[str, int]
     explained: frozenset[str] = frozenset()
     torn: int = 0
+    losses_explained: bool = True

@@ -44,6 +44,7 @@ def gather(
     extra: Iterable[Source] = (),
     database: int = 0,
     explained: frozenset[str] = frozenset(),
+    losses_explained: bool = True,
 ) -> Evidence:
     """Collect everything; `ledger` is the superuser's client of the Redis that still runs.
 
@@ -54,6 +55,7 @@ def gather(
         extra: names and bytes to be searched besides.
         database: the ledger's number.
         explained: reasons for which the campaign's own faults put messages into the quarantine.
+        losses_explained: the campaign's faults let workers lose jobs.
 
     Raises:
         AofDamaged, ValueError, OSError, RedisError: what cannot be read is not judged.
@@ -71,6 +73,7 @@ def gather(
         quarantine=_quarantine(ledger),
         explained=explained,
         torn=runs.torn,
+        losses_explained=losses_explained,
     )
 
 

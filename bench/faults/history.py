@@ -10,10 +10,12 @@ from typing import Any, Final
 
 from bench.faults.aof import Command, CommandLog, in_transactions, increments
 from signing.errors import CountersignError
+from signing.ledger import keys
 from signing.ledger.packed import unpack
 from signing.ledger.states import TERMINAL
 
 _JOB, _SEAL, _RESULT = b"cs:job:", b"cs:seal:", b"cs:result:"
+_PURGE: Final = keys.PURGE.encode()
 _NUMBERS: Final = (b"attempt", b"max_attempts", b"due", b"started", b"expires")
 _REMOVALS: Final = (b"DEL", b"UNLINK")
 
@@ -64,6 +66,8 @@ class JobHistory:
         removed: the record itself was deleted.
         expires: ms.
         results: that were kept, in order; `None` for one that cannot be read.
+        has_secret: the gateway stored secrets for it.
+        purged: those were put on the list of what is to be deleted.
     """
 
     job: str
@@ -72,6 +76,8 @@ class JobHistory:
     removed: bool = False
     expires: int = 0
     results: tuple[SealedResult | None, ...] = ()
+    has_secret: bool = False
+    purged: bool = False
 
     @property
     def last(self) -> Change | None:
@@ -101,12 +107,15 @@ class _Job:
     state: str = ""
     numbers: dict[bytes, int] = field(default_factory=lambda: dict.fromkeys(_NUMBERS, 0))
     results: list[SealedResult | None] = field(default_factory=list)
+    has_secret: bool = False
+    purged: bool = False
 
     def write(self, fields: Sequence[bytes]) -> None:
         """Take in HSET's fields and values."""
         written = dict(zip(fields[::2], fields[1::2], strict=False))
         if b"state" in written:
             self.state = written[b"state"].decode("ascii", "replace")
+        self.has_secret = self.has_secret or written.get(b"secret") == b"1"
         for name in _NUMBERS:
             if name in written:
                 self.numbers[name] = int(written[name])
@@ -121,7 +130,16 @@ class _Job:
     def history(self, job: str) -> JobHistory:
         """Give what was kept."""
         changes, results = tuple(self.changes), tuple(self.results)
-        return JobHistory(job, self.ref, changes, self.removed, self.numbers[b"expires"], results)
+        return JobHistory(
+            job=job,
+            ref=self.ref,
+            changes=changes,
+            removed=self.removed,
+            expires=self.numbers[b"expires"],
+            results=results,
+            has_secret=self.has_secret,
+            purged=self.purged,
+        )
 
     def _changed(self, names: Iterable[bytes], error: bytes) -> None:
         self.changes.append(
@@ -175,6 +193,10 @@ class HistoryReader:
             self._job(command[1], _SEAL).ref = ref_in_seal(command[2])
         elif name == b"SET" and command[1].startswith(_RESULT):
             self._job(command[1], _RESULT).results.append(sealed_result(command[2]))
+        elif name == b"ZADD" and command[1] == _PURGE:
+            # Of each pair of score and path, the path's last part is the job.
+            for path in command[3::2]:
+                self._job(path.rpartition(b"/")[2], b"").purged = True
         elif len(command) > 2 and command[1].startswith(_JOB):
             self._of_a_record(name, command)
 

@@ -105,6 +105,23 @@ def stale_result(facts: Facts) -> Iterator[Seen]:
             yield Seen(item.job, item.ref, "it succeeded without a result")
 
 
+def lost_unexplained(facts: Facts) -> Iterator[Seen]:
+    """No attempt is given up for lost where nothing was done to its worker."""
+    if facts.evidence.losses_explained:
+        return
+    for item in facts.jobs.values():
+        for before, after in pairwise(item.changes):
+            if before.state == "running" and after.error == "worker_lost":
+                yield Seen(item.job, item.ref, f"attempt {before.attempt} was given up for lost")
+
+
+def secret_kept(facts: Facts) -> Iterator[Seen]:
+    """The secrets of a job that settled are to be deleted."""
+    for item in facts.jobs.values():
+        if item.has_secret and not item.purged and item.last and item.last.state in TERMINAL:
+            yield Seen(item.job, item.ref, "it settled, and its secret is on no list")
+
+
 def replay_differs(facts: Facts) -> Iterator[Seen]:
     """The records are what the log of commands says, and nothing else."""
     records = facts.evidence.records
@@ -144,6 +161,14 @@ def _same(last: Change | None, state: str, attempt: int) -> bool:
     return last is not None and (last.state, last.attempt) == (state, attempt)
 
 
+def _losses(facts: Facts) -> int:
+    return 0 if facts.evidence.losses_explained else _claims(facts)
+
+
+def _secrets(facts: Facts) -> int:
+    return sum(item.has_secret for item in facts.jobs.values())
+
+
 def _jobs(facts: Facts) -> int:
     return len(facts.jobs)
 
@@ -167,6 +192,8 @@ RULES: Final = (
     Rule("out_of_time", "attempts begin when they may", _claims, out_of_time),
     Rule("hold_ignored", "a job to be held does not rerun", _jobs, hold_ignored),
     Rule("stale_result", "the settling attempt's result is kept", _jobs, stale_result),
+    Rule("lost_unexplained", "no attempt is lost for nothing", _losses, lost_unexplained),
+    Rule("secret_kept", "secrets end with their jobs", _secrets, secret_kept),
     Rule("replay_differs", "the ledger is what its log says", _jobs, replay_differs),
     Rule("wiped", "nobody empties the ledger", lambda _: 1, wiped),
     Rule(

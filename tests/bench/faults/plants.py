@@ -304,6 +304,15 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
         lambda s: s.say("replay", "r-quick", "j-quick", status=202),
         {"replayed"},
     ),
+    "a gateway does not know what is wrong": (
+        lambda s: s.say("answer", "r-quick", "j-quick", status=500),
+        {"server_error"},
+    ),
+    "a worker lost a job, and nothing was done to it": (
+        lambda s: s.rest.update(losses_explained=False),
+        {"lost_unexplained"},
+    ),
+    "a settled job's secret is left": (lambda s: s.purged.clear(), {"secret_kept"}),
     "a record is not what was written": (
         lambda s: record(s, "j-failing", state="expired"),
         {"replay_differs", "wrong_end"},

@@ -20,6 +20,8 @@ class Story:
     results: dict[str, list[SealedResult | None]] = field(default_factory=dict)
     most: dict[str, int] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
+    secret: set[str] = field(default_factory=set)
+    purged: set[str] = field(default_factory=set)
     records: dict[str, FinalRecord] = field(default_factory=dict)
     rest: dict[str, Any] = field(default_factory=dict)
 
@@ -73,6 +75,8 @@ class Story:
                 job in self.removed,
                 9000,
                 tuple(self.results.get(job, ())),
+                job in self.secret,
+                job in self.purged,
             )
             for job, changes in self.changes.items()
         )
@@ -118,6 +122,12 @@ def _plain(story: Story) -> None:
     story.run("j-key")
     story.write("j-key", "succeeded")
 
+    story.hand_in("r-secret", "secret", "accepted", "j-secret")
+    story.secret.add("j-secret")
+    story.run("j-secret")
+    story.write("j-secret", "succeeded")
+    story.purged.add("j-secret")
+
 
 def _tried_again(story: Story) -> None:
     story.hand_in("r-flaky", "flaky", "accepted", "j-flaky")
@@ -142,6 +152,7 @@ def _tried_again(story: Story) -> None:
 
 def _not_accepted(story: Story) -> None:
     story.hand_in("r-invalid", "invalid", "refused")
+    story.say("answer", "r-quick", "j-quick", status=503, code="ledger_unavailable")
     story.hand_in("r-nothing", "quick", "unknown")
     story.say("attempt", "r-silent", kind="quick")
     story.hand_in("r-mixed", "quick", "unknown")

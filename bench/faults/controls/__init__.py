@@ -1,0 +1,1 @@
+"""What shows that the campaign's checker can find something: planted bugs, and stock Celery."""

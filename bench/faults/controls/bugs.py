@@ -1,0 +1,29 @@
+"""Bugs to plant, one at a time, each with the short campaign under which it shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from bench.faults.controls import bugs_ledger, bugs_roles
+from bench.faults.controls.tree import Replacement
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A bug, and the name of the directed campaign that has to find it."""
+
+    part: str
+    replacement: Replacement
+    directed: str
+
+
+BUGS: Final[Mapping[str, Bug]] = {
+    name: Bug(part, Replacement(path, old, new), directed)
+    for part, table in (
+        ("ledger", bugs_ledger.LEDGER),
+        ("dispatcher", bugs_roles.DISPATCHER),
+        ("worker", bugs_roles.WORKER),
+        ("gateway", bugs_roles.GATEWAY),
+    )
+    for name, (directed, path, old, new) in table.items()
+}

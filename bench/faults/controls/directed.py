@@ -1,0 +1,125 @@
+"""Short campaigns, each with the jobs and faults that one family of bugs shows under."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from bench.faults.jobs import Kind
+from bench.faults.plan import Fault
+
+SEED: Final = 20261122
+#: The shortest lease that a worker takes, and a queue that is looked after at once.
+SHORTEST: Final = {"COUNTERSIGN_LEASE_SECONDS": "3", "COUNTERSIGN_REPUBLISH_SECONDS": "1"}
+_ONE: Final = ("gateway", "dispatcher", "worker")
+_TWO: Final = (*_ONE, "worker-2")
+
+
+@dataclass(frozen=True, slots=True)
+class Directed:
+    """One short campaign.
+
+    Attributes:
+        weights: how many of so many jobs are of each kind.
+        jobs, seconds: how many are handed in, spread over how long.
+        faults: what is done meanwhile.
+        roles: what runs.
+        calls_back: cancellations of jobs that run, and requests sent again after a restart.
+        may_lose_leases: a fault explains that a worker loses one.
+    """
+
+    weights: Mapping[Kind, int]
+    jobs: int = 60
+    seconds: float = 4.0
+    faults: tuple[Fault, ...] = ()
+    roles: tuple[str, ...] = _ONE
+    calls_back: bool = False
+    may_lose_leases: bool = True
+    settings: Mapping[str, str] = field(default_factory=lambda: SHORTEST)
+
+
+def _faults(*given: tuple[str, str, float, float, float]) -> tuple[Fault, ...]:
+    """Each as (kind, target, at, seconds, amount)."""
+    return tuple(Fault(number, *rest) for number, rest in enumerate(given))
+
+
+DIRECTED: Final[Mapping[str, Directed]] = {
+    "nothing is broken": Directed(
+        {"quick": 30, "secret": 20, "slow": 20, "flaky": 15, "failing": 10, "later": 5},
+        calls_back=True,
+        may_lose_leases=False,
+    ),
+    "a run takes longer than a lease": Directed(
+        {"slow": 1},
+        jobs=12,
+        faults=_faults(("pause", "worker child", 1.0, 6.0, 0.0)),
+        may_lose_leases=False,
+    ),
+    "queues are wiped": Directed(
+        {"quick": 60, "slow": 10},
+        faults=_faults(
+            ("kill", "worker", 0.5, 3.0, 0.0),
+            ("wipe-broker", "broker", 3.0, 0.0, 0.0),
+            ("wipe-broker", "broker", 4.5, 0.0, 0.0),
+        ),
+    ),
+    "workers are killed": Directed(
+        {"slow": 1, "held": 1},
+        jobs=30,
+        faults=_faults(
+            ("kill", "worker child", 1.0, 0.0, 0.1),
+            ("kill", "worker-2 child", 1.5, 0.0, 0.9),
+            ("kill", "worker", 2.2, 0.0, 0.0),
+            ("kill", "worker-2 child", 3.0, 0.0, 0.1),
+        ),
+        roles=_TWO,
+    ),
+    "workers stand still": Directed(
+        {"slow": 1},
+        jobs=24,
+        faults=_faults(
+            ("pause", "worker", 1.0, 5.0, 0.0),
+            ("pause", "worker-2", 7.0, 5.0, 0.0),
+        ),
+        roles=_TWO,
+    ),
+    "workers lose the ledger": Directed(
+        {"quick": 70, "slow": 10},
+        jobs=120,
+        faults=_faults(
+            *(("cut", "worker->ledger", 0.5 + at, 0.5, 10.0 + 500 * at) for at in range(3)),
+            ("silence", "worker-2->ledger", 1.0, 2.5, 0.0),
+            ("refuse", "worker->ledger", 4.0, 2.0, 0.0),
+            ("reset", "worker->ledger", 4.1, 0.0, 0.0),
+        ),
+        roles=_TWO,
+    ),
+    "workers lose the broker": Directed(
+        {"slow": 1},
+        jobs=24,
+        faults=_faults(*(("reset", "worker->broker", 1.0 + 0.7 * n, 0.0, 0.0) for n in range(5))),
+        may_lose_leases=False,
+    ),
+    "the gateway loses the ledger": Directed(
+        {"quick": 1},
+        jobs=150,
+        faults=_faults(
+            ("cut", "gateway->ledger", 0.5, 1.0, 300.0),
+            ("silence", "gateway->ledger", 2.0, 1.2, 0.0),
+            ("refuse", "gateway->ledger", 3.4, 1.0, 0.0),
+            ("reset", "gateway->ledger", 3.5, 0.0, 0.0),
+        ),
+    ),
+    "producers lose the gateway": Directed(
+        {"quick": 1},
+        jobs=150,
+        faults=_faults(
+            *(("cut", "client->gateway", 0.3 + n, 0.8, 2600.0) for n in range(4)),
+        ),
+    ),
+    "the gateway is killed": Directed(
+        {"quick": 1},
+        faults=_faults(("kill", "gateway", 2.0, 0.0, 0.0)),
+        calls_back=True,
+        may_lose_leases=False,
+    ),
+}

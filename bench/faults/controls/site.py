@@ -1,0 +1,215 @@
+"""Servers that outlive many short campaigns, and the running of one such campaign on them."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import redis
+
+from bench.faults import gather, jobs, load, releases
+from bench.faults.campaign import EXPLAINED
+from bench.faults.checker import Verdict, check
+from bench.faults.controls.callback import CallsBack
+from bench.faults.controls.directed import SEED, Directed
+from bench.faults.inject import NotInjected, inject
+from bench.faults.keeper import NotThere
+from bench.faults.plan import Fault
+from bench.faults.sink import Sink
+from bench.faults.system import ROOT, System
+from deploy.errors import StackError
+
+#: A campaign's jobs have to settle within this, and something has to settle within the other.
+DRAIN_S: Final = 25.0
+STALL_S: Final = 8.0
+READY_S: Final = 30.0
+#: More than this the load never waits for a system that refuses all.
+LOAD_S: Final = 25.0
+ANSWERS: Final = 200
+
+
+class Site:
+    """Redis, OpenBao and proxies; each campaign begins with an empty ledger and new roles."""
+
+    def __init__(self, directory: Path) -> None:
+        self.system = System(directory)
+        self._number = 0
+
+    def start(self) -> None:
+        """Start the servers.
+
+        Raises:
+            StackError: where one does not start.
+        """
+        self.system.start_servers()
+
+    def stop(self) -> None:
+        """Stop all."""
+        self.system.stop()
+
+    def run(self, directed: Directed, source: Path = ROOT) -> Verdict:
+        """Run one campaign with the roles' code from a source tree, and judge it.
+
+        Raises:
+            StackError: where a part does not start at all.
+        """
+        self._begin(directed, source)
+        system, journal = self.system, self.system.directory / f"journal-{self._number}.jsonl"
+        journal.touch()
+        try:
+            system.start_roles(directed.roles)
+            system.wait_ready()
+            for name in directed.roles:
+                if name.startswith("worker"):
+                    with suppress(NotThere):
+                        system.children(name, wait_s=READY_S)
+            _Campaign(system, directed, journal).run()
+        finally:
+            self._end_roles(directed)
+        return self._judge(directed, journal)
+
+    def _begin(self, directed: Directed, source: Path) -> None:
+        """Empty what the last campaign left, so that nothing of it is judged again."""
+        self._number += 1
+        system = self.system
+        system.source, system.settings = source, dict(directed.settings)
+        system.sink = system.directory / f"sink-{self._number}"
+        Sink(system.sink).prepare()
+        for log in system.paths.logs.iterdir():
+            if log.stem not in ("redis", "vault"):
+                log.unlink()
+        with system.redis_superuser(0) as ledger:
+            _emptied(ledger)
+
+    def _end_roles(self, directed: Directed) -> None:
+        """Kill them: nothing that they would do at their end is judged."""
+        for name in directed.roles:
+            keeper = self.system.keepers[name]
+            keeper.end()
+            pid = keeper.pid
+            if pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        self.system.stop_roles()
+
+    def _judge(self, directed: Directed, journal: Path) -> Verdict:
+        system, paths = self.system, self.system.paths
+        places = gather.Places(
+            journal=journal,
+            sink=system.sink,
+            appendonly=paths.redis / "appendonlydir",
+            searched=(paths.logs, paths.redis),
+        )
+        with system.redis_superuser(0) as ledger:
+            found = gather.gather(
+                places,
+                ledger,
+                secrets=[jobs.canary(SEED)],
+                explained=EXPLAINED,
+                losses_explained=directed.may_lose_leases,
+            )
+        return check(found)
+
+
+class _Campaign:
+    """Load, faults and drain of one short campaign."""
+
+    def __init__(self, system: System, directed: Directed, journal: Path) -> None:
+        self._system = system
+        self._directed = directed
+        self._journal = journal
+        self._stop = threading.Event()
+        self._counts = load.Progress()
+        self._begun = time.monotonic()
+
+    def run(self) -> None:
+        """Run it; returns when all is settled, or will not be."""
+        system, directed = self._system, self._directed
+        calls = CallsBack(system.targets, self._journal, SEED) if directed.calls_back else None
+        with ExitStack() as stack:
+            stack.callback(self._stop.set)
+            if calls is not None:
+                stack.callback(calls.close)
+                calls.hand_in()
+                stack.enter_context(self._thread(calls.cancel_running))
+            stack.enter_context(self._thread(_release))
+            self._load_and_break()
+            if calls is not None:
+                calls.hand_in_again()
+            with system.redis_superuser(0) as ledger:
+                _drain(ledger)
+            load.answers(system.targets, self._journal, most=ANSWERS)
+            self._stop.set()
+
+    def _load_and_break(self) -> None:
+        directed = self._directed
+        with ThreadPoolExecutor(len(directed.faults) + 1) as pool:
+            sending = pool.submit(self._load)
+            breaking = [pool.submit(self._inject, fault) for fault in directed.faults]
+            for each in breaking:
+                each.result()
+            late = threading.Timer(LOAD_S, self._stop.set)
+            late.start()
+            sending.result()
+            late.cancel()
+
+    def _load(self) -> None:
+        load.run(
+            self._system.targets,
+            jobs=self._directed.jobs,
+            seconds=self._directed.seconds,
+            journal=self._journal,
+            seed=SEED,
+            stop=self._stop,
+            progress=self._counts,
+            weights=self._directed.weights,
+        )
+
+    def _inject(self, fault: Fault) -> None:
+        self._stop.wait(max(0.0, self._begun + fault.at - time.monotonic()))
+        with suppress(NotInjected), inject(self._system, fault):
+            self._stop.wait(fault.seconds)
+
+    @contextmanager
+    def _thread(self, run: Callable[[redis.Redis, threading.Event], None]) -> Iterator[None]:
+        with self._system.redis_superuser(0) as ledger:
+            thread = threading.Thread(target=run, args=(ledger, self._stop), daemon=True)
+            thread.start()
+            try:
+                yield
+            finally:
+                self._stop.set()
+                thread.join()
+
+
+def _release(ledger: redis.Redis, stop: threading.Event) -> None:
+    releases.release_held(ledger, stop=stop)
+
+
+def _drain(ledger: redis.Redis) -> None:
+    """Wait until nothing is open, or nothing has changed for a while."""
+    begun = changed = time.monotonic()
+    left, pause = -1, threading.Event()
+    while left != 0 and time.monotonic() < min(begun + DRAIN_S, changed + STALL_S):
+        now = gather.unsettled(ledger) + gather.unpurged(ledger)
+        if now != left:
+            left, changed = now, time.monotonic()
+        pause.wait(0.1)
+
+
+def _emptied(client: Any) -> None:
+    """Empty Redis and its append-only files."""
+    client.flushall()
+    client.script_flush()
+    client.bgrewriteaof()
+    pause = threading.Event()
+    deadline = time.monotonic() + READY_S
+    while client.info("persistence")["aof_rewrite_in_progress"]:
+        if time.monotonic() > deadline:
+            raise StackError("Redis does not rewrite its append-only file")
+        pause.wait(0.02)

@@ -1,0 +1,157 @@
+"""`python -m bench.faults.planted`: is each of many bugs, planted one by one, found?
+
+Each runs through a short campaign that is directed at it; the same campaigns without a bug find
+nothing. Exit status 1 where a bug is missed, or a campaign without one is not clean.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from bench.faults.checker import Verdict
+from bench.faults.controls.bugs import BUGS, Bug
+from bench.faults.controls.directed import DIRECTED, SEED
+from bench.faults.controls.site import Site
+from bench.faults.controls.tree import CannotPlant, check_runs, copy_tree, plant
+from deploy.errors import StackError
+from deploy.supervise import interruptible, uninterrupted
+
+RESULTS: Final = Path("bench/results/faults-controls.json")
+_NOT_STARTED: Final = "not started"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one campaign found: how often each rule was broken."""
+
+    name: str
+    part: str
+    directed: str
+    found: Mapping[str, int]
+    seconds: float
+
+    @property
+    def is_right(self) -> bool:
+        """A bug is to be found, and nothing where there is none."""
+        return bool(self.found) is bool(self.part) and _NOT_STARTED not in self.found
+
+
+@click.command("planted")
+@click.option("--only", multiple=True, help="Bugs whose names have this text in them.")
+@click.option("--directed", multiple=True, type=click.Choice(list(DIRECTED)), help="Only these.")
+@click.option("--without-clean", is_flag=True, help="Leave the campaigns without a bug out.")
+@click.pass_context
+def planted(
+    context: click.Context, *, only: Sequence[str], directed: Sequence[str], without_clean: bool
+) -> None:
+    """Plant bugs one by one and see whether the checker finds them."""
+    chosen = {
+        name: bug
+        for name, bug in BUGS.items()
+        if (not only or any(text in name for text in only))
+        and (not directed or bug.directed in directed)
+    }
+    begun = time.monotonic()
+    rows: list[Row] = []
+    try:
+        with interruptible(), _site() as (site, directory):
+            source = directory / "source"
+            copy_tree(Path(__file__).parents[2], source)
+            clean = {bug.directed for bug in chosen.values()} if not without_clean else set()
+            rows += (_clean(site, name, source) for name in DIRECTED if name in clean)
+            for name, bug in chosen.items():
+                with _copied(source, directory) as copy:
+                    rows.append(_planted(site, name, bug, copy))
+    except KeyboardInterrupt:
+        context.exit(130)
+    except (StackError, CannotPlant) as error:
+        raise click.ClickException(str(error)) from None
+    whole = not only and not directed and not without_clean
+    context.exit(_summed_up(rows, time.monotonic() - begun, whole=whole))
+
+
+@contextmanager
+def _site() -> Iterator[tuple[Site, Path]]:
+    with tempfile.TemporaryDirectory(prefix="countersign-controls-") as text:
+        site = Site(Path(text) / "site")
+        try:
+            site.start()
+            yield site, Path(text)
+        finally:
+            with uninterrupted():
+                site.stop()
+
+
+@contextmanager
+def _copied(source: Path, directory: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="planted-", dir=directory) as text:
+        copy_tree(source, Path(text))
+        yield Path(text)
+
+
+def _clean(site: Site, name: str, source: Path) -> Row:
+    return _row(site, f"without a bug: {name}", "", name, source)
+
+
+def _planted(site: Site, name: str, bug: Bug, copy: Path) -> Row:
+    plant(copy, bug.replacement)
+    site.system.source = copy
+    check_runs(copy, bug.replacement.module, site.system.environment("worker"))
+    return _row(site, name, bug.part, bug.directed, copy)
+
+
+def _row(site: Site, name: str, part: str, directed: str, source: Path) -> Row:
+    begun = time.monotonic()
+    try:
+        found = _found(site.run(DIRECTED[directed], source))
+    except StackError as error:
+        click.echo(f"{name}: {error}", err=True)
+        found = {_NOT_STARTED: 1}
+    row = Row(name, part, directed, found, round(time.monotonic() - begun, 1))
+    _tell(row)
+    return row
+
+
+def _found(verdict: Verdict) -> dict[str, int]:
+    return dict(Counter(item.rule for item in verdict.violations))
+
+
+def _tell(row: Row) -> None:
+    said = ", ".join(f"{rule} {count}" for rule, count in row.found.items()) or "nothing"
+    mark = "" if row.is_right else "  <-- WRONG"
+    click.echo(f"{row.part:11}{row.name:50}{row.seconds:6.1f} s  {said}{mark}")
+
+
+def _summed_up(rows: Sequence[Row], seconds: float, *, whole: bool) -> int:
+    bugs = [row for row in rows if row.part]
+    found = [row for row in bugs if row.is_right]
+    clean = [row for row in rows if not row.part]
+    unclean = [row.name for row in clean if not row.is_right]
+    document = {
+        "seed": SEED,
+        "seconds": round(seconds),
+        "planted": len(bugs),
+        "found": len(found),
+        "campaigns_without_a_bug": len(clean),
+        "of_them_not_clean": unclean,
+        "rows": [asdict(row) for row in rows],
+    }
+    if whole:
+        RESULTS.parent.mkdir(parents=True, exist_ok=True)
+        RESULTS.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    click.echo(f"{len(clean)} campaigns without a bug, {len(unclean)} not clean; {seconds:.0f} s")
+    click.echo(f"{len(found)} of {len(bugs)} planted bugs found")
+    return int(len(found) < len(bugs) or bool(unclean))
+
+
+if __name__ == "__main__":
+    sys.exit(planted.main())
