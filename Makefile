@@ -9,7 +9,7 @@ export TMPDIR := $(CURDIR)/.tmp
 PYTEST := $(BIN)/pytest --basetemp=$(TMPDIR)/pytest
 WORKERS ?= 2
 
-.PHONY: help setup demo up test test-fast check format lint types bench-quick power-cut bench-waiting lock clean
+.PHONY: help setup demo up test test-fast check format lint types bench-quick power-cut bench-waiting bench-recovery lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -56,6 +56,9 @@ power-cut: setup ## Cut the power at traced moments, at most 5 minutes
 
 bench-waiting: setup ## What a job costs with 1,000,000 waiting, at most 6 minutes
 	@$(BIN)/python -m bench.waiting
+
+bench-recovery: setup ## How soon jobs go on after something broke, at most 8 minutes
+	@$(BIN)/python -m bench.recovery
 
 lock: setup ## Lock the dependencies anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url \

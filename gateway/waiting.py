@@ -14,6 +14,8 @@ from signing.ledger.keys import SETTLED_CHANNEL
 MAX_WAIT_S: Final = 60
 RECHECK_S: Final = 5.0
 RECONNECT_S: Final = 0.5
+#: After so long without a word the connection is asked for one, and given up after as long again.
+QUIET_S: Final = 2.0
 
 
 class SettledFeed:
@@ -48,10 +50,17 @@ class SettledFeed:
             await pubsub.subscribe(SETTLED_CHANNEL)
             for job_id in list(self._waiters):
                 self._wake(job_id)
+            asked = False
             while True:
-                message = await pubsub.get_message(timeout=RECHECK_S)
+                message = await pubsub.get_message(timeout=QUIET_S)
                 if message is not None:
+                    asked = False
                     self._wake(message["data"].decode("ascii", "replace"))
+                elif asked:
+                    raise TimeoutError
+                else:
+                    asked = True
+                    await pubsub.ping()
 
     def _wake(self, job_id: str) -> None:
         for event in self._waiters.get(job_id, ()):

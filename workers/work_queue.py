@@ -13,7 +13,7 @@ from signing.errors import CountersignError
 T = TypeVar("T")
 
 FIRST_BACKOFF_S = 0.05
-MAX_BACKOFF_S = 2.0
+MAX_BACKOFF_S = 1.0
 
 _log = logging.getLogger(__name__)
 

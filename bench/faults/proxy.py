@@ -218,6 +218,13 @@ class Proxies:
         """End every open connection of a link with RST, and say how many there were."""
         return int(self._run(lambda: self._reset(self._links[name])))
 
+    def silence_open(self, name: str) -> int:
+        """Let the connections of a link that are open fall silent for good; say how many.
+
+        New ones work: as where a firewall has dropped the state of the old ones.
+        """
+        return int(self._run(lambda: self._silence_open(self._links[name])))
+
     def close(self) -> None:
         """End all."""
         self._run(self._close)
@@ -257,6 +264,11 @@ class Proxies:
         for pair in pairs:
             pair.reset()
         return len(pairs)
+
+    async def _silence_open(self, link: Link) -> int:
+        for pair in link.pairs:
+            pair.silent = True
+        return len(link.pairs)
 
     async def _close(self) -> None:
         for link in self._links.values():

@@ -1,8 +1,10 @@
 """The ledger as a dispatcher uses it."""
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from redis.exceptions import RedisError
 
@@ -10,6 +12,9 @@ from backends.redis_clients import Argument, Call, SyncRedis, run_scripts, unava
 from signing.ledger import keys
 from signing.ledger.lua import EXPIRE, FORGET, REAP, REPUBLISH, TAKE_DUE, Script
 from signing.ledger.record import RETENTION_MS, Hint, taken_from
+
+#: After so long without a word the subscription is asked for one, and given up after as long again.
+QUIET_S: Final = 2.0
 
 _log = logging.getLogger(__name__)
 
@@ -53,10 +58,18 @@ class DispatcherLedger(Protocol):
 class RedisDispatcherLedger:
     """Implements `DispatcherLedger` on the ledger's Redis."""
 
-    def __init__(self, client: SyncRedis, listener: SyncRedis) -> None:
+    def __init__(
+        self,
+        client: SyncRedis,
+        listener: SyncRedis,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
         self._listener: Any = listener
+        self._monotonic = monotonic
         self._wakes: Any = None
+        self._heard_at = 0.0
+        self._asked_at: float | None = None
 
     def take_due(self, most: int) -> tuple[Hint, ...]:
         """Run the script `take_due`."""
@@ -101,14 +114,19 @@ class RedisDispatcherLedger:
         return max(0.0, float(first[0][1]) / 1000 - now)
 
     def wait_for_wake(self, seconds: float) -> None:
-        """Listen on the channel `cs:wake`."""
+        """Listen on the channel `cs:wake`; a connection that has gone silent is given up."""
         try:
             if self._wakes is None:
                 self._wakes = self._listener.pubsub(ignore_subscribe_messages=True)
                 self._wakes.subscribe(keys.WAKE_CHANNEL)
+                self._heard()
+            self._ask()
             if self._wakes.get_message(timeout=seconds) is not None:
                 while self._wakes.get_message(timeout=0) is not None:
                     pass
+                self._heard()
+            elif self._asked_at is not None and self._monotonic() > self._asked_at + QUIET_S:
+                raise TimeoutError
         except (RedisError, OSError) as error:
             self._forget_wakes()
             raise unavailable(error) from None
@@ -118,6 +136,15 @@ class RedisDispatcherLedger:
         self._forget_wakes()
         self._client.close()
         self._listener.close()
+
+    def _heard(self) -> None:
+        self._heard_at, self._asked_at = self._monotonic(), None
+
+    def _ask(self) -> None:
+        """Ask for a word where there was none for a while: silence says nothing by itself."""
+        if self._asked_at is None and self._monotonic() > self._heard_at + QUIET_S:
+            self._wakes.ping()
+            self._asked_at = self._monotonic()
 
     def _forget_wakes(self) -> None:
         wakes, self._wakes = self._wakes, None

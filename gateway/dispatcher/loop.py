@@ -15,7 +15,8 @@ TEND_EVERY_S = 1.0
 LONGEST_WAIT_S = 1.0
 #: A job whose worker died comes back after about this, jittered, so that many do not come at once.
 LOST_DELAY_MS = 1000
-MAX_BACKOFF_S = 5.0
+#: Short: a server that is back is used within seconds, however long it was away.
+MAX_BACKOFF_S = 1.0
 
 _log = logging.getLogger(__name__)
 

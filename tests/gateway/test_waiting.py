@@ -22,6 +22,7 @@ class FakeRedis:
         self.messages: asyncio.Queue[Message | Exception] = asyncio.Queue()
         self.subscribed: list[str] = []
         self.listening = asyncio.Event()
+        self.pings = 0
 
     def pubsub(self, *, ignore_subscribe_messages: bool) -> Self:
         assert ignore_subscribe_messages
@@ -43,6 +44,9 @@ class FakeRedis:
         if isinstance(message, Exception):
             raise message
         return message
+
+    async def ping(self) -> None:
+        self.pings += 1
 
     def settle(self, job_id: str) -> None:
         self.messages.put_nowait({"data": job_id.encode()})
@@ -137,6 +141,27 @@ def test_a_lost_connection_wakes_everybody_and_is_made_again(
         job.settled = True
         client.messages.put_nowait(RedisConnectionError("gone"))
         await waiter
+        assert len(client.subscribed) == 2
+
+    with_feed(test)
+
+
+def test_a_silent_connection_is_asked_once_and_then_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(waiting, "RECONNECT_S", 0)
+
+    async def test(client: FakeRedis, feed: SettledFeed) -> None:
+        job = Job()
+        waiter = asyncio.create_task(wait_settled(feed, "a", seconds=60, is_settled=job))
+        await job.was_asked.wait()
+        client.messages.put_nowait(None)
+        client.messages.put_nowait({"data": b""})  # the pong
+        client.messages.put_nowait(None)
+        job.settled = True
+        client.messages.put_nowait(None)
+        await waiter
+        assert client.pings == 2
         assert len(client.subscribed) == 2
 
     with_feed(test)

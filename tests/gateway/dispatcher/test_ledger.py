@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,9 @@ from backends.environment import Environment
 from backends.errors import LedgerUnavailable
 from backends.redis_clients import Call, connect, run_scripts
 from backends.settings import redis_settings
-from gateway.dispatcher.ledger import RedisDispatcherLedger
+from bench.faults.proxy import Proxies
+from deploy.local.paths import free_ports
+from gateway.dispatcher.ledger import QUIET_S, RedisDispatcherLedger
 from gateway.dispatcher.loop import Dispatcher
 from gateway.dispatcher.redis_broker import RedisBroker
 from signing.ledger.lua import ACCEPT
@@ -36,11 +39,19 @@ def ledger(ledger_redis: QuietRedis) -> Iterator[RedisDispatcherLedger]:
     made.close()
 
 
-def make_ledger(servers: QuietRedis) -> RedisDispatcherLedger:
+def make_ledger(servers: QuietRedis, port: int | None = None) -> RedisDispatcherLedger:
     settings = redis_settings(
         Environment(servers.environment("dispatcher")), "COUNTERSIGN_REDIS_LEDGER_URL"
     )
+    settings = replace(settings, port=port or settings.port)
     return RedisDispatcherLedger(connect(settings), connect(settings))
+
+
+def listen(ledger: RedisDispatcherLedger, seconds: float) -> None:
+    """Wait to be woken, again and again."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        ledger.wait_for_wake(0.2)
 
 
 @pytest.fixture
@@ -188,6 +199,36 @@ def test_it_wakes_when_something_became_due(ledger: RedisDispatcherLedger, actor
     begun = time.monotonic()
     ledger.wait_for_wake(5)
     assert time.monotonic() - begun < 4
+
+
+def test_a_subscription_that_fell_silent_is_made_again(
+    ledger_redis: QuietRedis, actors: Actors
+) -> None:
+    (port,), proxies = free_ports(1), Proxies()
+    proxies.add("ledger", port=port, target=ledger_redis.ports.redis)
+    ledger = make_ledger(ledger_redis, port)
+    try:
+        ledger.wait_for_wake(0)
+        assert proxies.silence_open("ledger") == 1
+        begun = time.monotonic()
+        with pytest.raises(LedgerUnavailable):
+            listen(ledger, 10)
+        assert time.monotonic() - begun < 6
+        ledger.wait_for_wake(0)
+        actors.accept(acceptance(actors.now()))
+        begun = time.monotonic()
+        ledger.wait_for_wake(5)
+        assert time.monotonic() - begun < 2
+    finally:
+        ledger.close()
+        proxies.close()
+
+
+def test_a_subscription_that_nobody_speaks_on_is_kept(
+    ledger_redis: QuietRedis, ledger: RedisDispatcherLedger
+) -> None:
+    listen(ledger, 2.5 * QUIET_S)
+    assert dict(ledger_redis.redis("superuser").pubsub_numsub("cs:wake")) == {b"cs:wake": 1}
 
 
 def test_a_redis_that_is_away_is_told_by_every_call_and_then_used_again(
