@@ -80,7 +80,7 @@ def faults(
 
 
 def _run(directory: Path, terms: Terms, progress: Progress) -> Outcome:
-    system = System(directory)
+    system = System(directory, terms.broker)
     begun = time.monotonic()
     try:
         progress.tell("starting", "stack", str(directory))

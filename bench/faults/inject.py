@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import redis
+from amqp.exceptions import AMQPError
 
 from bench.faults.keeper import NotThere
 from bench.faults.plan import CHILDREN, HOUR_S, ROLES, Fault
@@ -24,6 +25,7 @@ from bench.faults.system import BACKDATED, System
 from certs.authority import create_authority, issue_server
 from certs.files import PRIVATE, PUBLIC, write_atomic
 from certs.store import LOCAL_HOSTS
+from deploy.local.rabbit_server import superuser_connection, wipe_rabbit
 from deploy.local.redis_acl import queue_keys
 
 T = TypeVar("T")
@@ -52,7 +54,7 @@ def inject(system: System, fault: Fault) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(KINDS[fault.kind](system, fault))
-        except (NotThere, redis.RedisError, OSError) as error:
+        except (NotThere, redis.RedisError, AMQPError, OSError) as error:
             raise NotInjected(type(error).__name__) from None
         yield
 
@@ -109,13 +111,23 @@ def _reset(system: System, fault: Fault) -> Iterator[None]:
 
 @contextmanager
 def _wipe_queue(system: System, fault: Fault) -> Iterator[None]:
-    _asked(system, 1, lambda client: client.delete(*queue_keys(fault.target)))
+    if system.broker == "redis":
+        _asked(system, 1, lambda client: client.delete(*queue_keys(fault.target)))
+    else:
+        _purge(system, fault.target)
     yield
 
 
 @contextmanager
 def _wipe_broker(system: System, _fault: Fault) -> Iterator[None]:
-    _asked(system, 1, lambda client: client.flushdb())
+    if system.broker == "redis":
+        _asked(system, 1, lambda client: client.flushdb())
+    else:
+        keeper = system.keepers["rabbitmq"]
+        with keeper.held_down():
+            keeper.send(signal.SIGKILL)
+            keeper.wait_down()
+            wipe_rabbit(system.paths)
     yield
 
 
@@ -219,7 +231,7 @@ def _rotate_certificates(system: System, _fault: Fault) -> Iterator[None]:
         if path != store.authority:
             path.unlink()
     system.issue_certificates()
-    for name in ("redis", "vault", *ROLES):
+    for name in (*system.server_names, *ROLES):
         system.keepers[name].restart(gently=True)
     yield
 
@@ -248,6 +260,25 @@ def _asked(
                 if time.monotonic() > deadline:
                     raise
                 pause.wait(_PAUSE_S)
+
+
+def _purge(system: System, queue: str, seconds: float = TRY_S) -> None:
+    """Empty a queue of RabbitMQ, which may be coming back from an earlier fault."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while True:
+        try:
+            connection = superuser_connection(system.paths.certs, system.ports)
+            try:
+                connection.channel().queue_purge(queue)
+            finally:
+                connection.collect()
+        except (AMQPError, OSError):
+            if time.monotonic() > deadline:
+                raise
+            pause.wait(_PAUSE_S)
+        else:
+            return
 
 
 #: Every kind of fault, by the name that a plan gives it.

@@ -85,6 +85,14 @@ class Keeper(threading.Thread):
         """
         return wait_for(lambda: self.pid, wait_s)
 
+    def wait_down(self, wait_s: float = 10.0) -> None:
+        """Wait until there is no process.
+
+        Raises:
+            NotThere: where one is there still.
+        """
+        wait_for(lambda: 0 if self.pid is None else None, wait_s)
+
     def restart(self, *, gently: bool = False, wait_s: float = 10.0) -> None:
         """End the process, so that another is started.
 

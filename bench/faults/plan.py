@@ -138,9 +138,11 @@ def rest_s(fault: Fault) -> float:
     return {"redis": 2.0, "vault": 5.0, "rabbitmq": 8.0}.get(fault.target, 4.0)
 
 
-def occupied(target: str) -> str:
+def occupied(target: str) -> frozenset[str]:
     """What a fault on a target keeps other faults away from."""
-    return "redis" if target in (*QUEUES, "broker") else target
+    if target in (*QUEUES, "broker"):
+        return frozenset({"redis", "rabbitmq"})
+    return frozenset({target})
 
 
 def _deck(chosen: Sequence[Kind], rng: random.Random) -> Iterator[tuple[Kind, str]]:
@@ -203,7 +205,7 @@ class _Table:
         for fault in self._near:
             theirs = occupied(fault.target)
             over = _free_again(fault) <= at
-            if not over and (ours == theirs or EVERYTHING in (ours, theirs)):
+            if not over and (ours & theirs or EVERYTHING in ours | theirs):
                 return False
         return True
 

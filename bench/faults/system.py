@@ -20,7 +20,7 @@ from redis.retry import Retry
 
 from backends.environment import Environment
 from bench.faults.keeper import Keeper, children_of, wait_for
-from bench.faults.plan import LINKS, QUEUES, ROLES
+from bench.faults.plan import LINKS, QUEUES, ROLES, Broker
 from bench.faults.proxy import Proxies
 from bench.faults.sink import Sink
 from bench.load import Target
@@ -28,6 +28,7 @@ from deploy.errors import StackError
 from deploy.local.environment import role_environment
 from deploy.local.paths import HOST, StackPaths, StackPorts
 from deploy.local.process import Child, Program
+from deploy.local.rabbit_server import start_epmd, start_rabbit
 from deploy.local.redis_server import answers, redis_program
 from deploy.local.sample import ensure_key_pair
 from deploy.local.servers import LocalServers
@@ -48,30 +49,40 @@ BACKDATED: Final = timedelta(hours=2)
 READY_S: Final = 60.0
 #: Below the range from which the kernel takes ports for outgoing connections.
 _PORTS: Final = (12_000, 32_000)
-_SERVER_OF: Final = {"gateway": "gateway", "ledger": "redis", "broker": "redis", "vault": "vault"}
+_SERVER_OF: Final = {"gateway": "gateway", "ledger": "redis", "vault": "vault"}
+_FIELDS: Final = {"rabbitmq": "rabbit"}
 
 
 class System:
-    """Redis, OpenBao, one gateway, two dispatchers, two workers, and their keepers."""
+    """Redis, OpenBao, RabbitMQ where it is the broker; one gateway, two dispatchers and workers."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, broker: Broker = "redis") -> None:
         self.directory = directory
+        self.broker = broker
         self.paths = StackPaths(directory / "state")
         self.sink = directory / "sink"
         names = [field.name for field in fields(StackPorts)]
         ports = free_ports(len(names) + len(LINKS))
         self.ports = StackPorts(**dict(zip(names, ports, strict=False)))
         self._link_ports = dict(zip(LINKS, ports[len(names) :], strict=True))
-        self.servers = LocalServers(self.paths, self.ports, QUEUES)
+        self.servers = LocalServers(self.paths, self.ports, QUEUES, broker)
         self.proxies = Proxies()
         self.keepers = {
             "redis": Keeper("redis", self._start_redis),
             "vault": Keeper("vault", lambda _: self.servers.start_vault()),
         }
+        if broker == "rabbitmq":
+            self.keepers["epmd"] = Keeper("epmd", lambda _: start_epmd(self.paths, self.ports))
+            self.keepers["rabbitmq"] = Keeper("rabbitmq", lambda _: self._start_rabbit())
         self.targets: list[Target] = []
         #: Where the roles' code is, and what they are told besides: for those that start from now.
         self.source = ROOT
         self.settings: dict[str, str] = {}
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """The servers, in the order in which they are started."""
+        return tuple(name for name in self.keepers if name not in ROLES)
 
     def start(self) -> None:
         """Start everything, and wait until the gateway is ready.
@@ -94,13 +105,15 @@ class System:
         self.issue_certificates()
         self.servers.prepare()
         self._build_catalog()
-        for name in ("redis", "vault"):
+        for name in self.server_names:
             self.keepers[name].start()
         _until(lambda: answers(self.ports.redis, self.paths.certs), "redis")
-        _until(lambda: self.keepers["vault"].pid is not None, "vault")
+        for name in self.server_names:
+            _until(lambda name=name: self.keepers[name].pid is not None, name)  # type: ignore[misc]
         self.targets = [self._register(name) for name in PRODUCERS]
         for name, port in self._link_ports.items():
-            target = getattr(self.ports, _SERVER_OF[name.partition("->")[2]])
+            server = _SERVER_OF.get(name.partition("->")[2], self.broker)
+            target = getattr(self.ports, _FIELDS.get(server, server))
             self.proxies.add(name, port=port, target=target)
 
     def start_roles(self, names: Sequence[str] = ROLES) -> None:
@@ -112,7 +125,7 @@ class System:
     def stop(self) -> None:
         """Stop everything; Redis last, so that what the others write is there."""
         self.stop_roles()
-        for name in ("vault", "redis"):
+        for name in reversed(self.server_names):
             self._end(name)
         self.proxies.close()
 
@@ -131,7 +144,7 @@ class System:
     def environment(self, name: str) -> dict[str, str]:
         """The settings of a part, by its proxies; those of other roles, direct."""
         if name not in ROLES:
-            return role_environment(name, self.paths, self.ports, QUEUES)
+            return self.servers.environment(name)
         role = name.partition("-")[0]
         link = self._link_ports
         ports = replace(
@@ -139,10 +152,12 @@ class System:
             redis=link[f"{name}->ledger"],
             vault=link.get(f"{name}->vault", self.ports.vault),
         )
-        values = role_environment(role, self.paths, ports, QUEUES) | SHORT
-        if f"{name}->broker" in link:
-            port = link[f"{name}->broker"]
-            values["COUNTERSIGN_BROKER_URL"] = f"rediss://{role}@{HOST}:{port}/1"
+        to_broker = replace(
+            ports, **{_FIELDS.get(self.broker, self.broker): link.get(f"{name}->broker", 0)}
+        )
+        values = role_environment(role, self.paths, ports, QUEUES, self.broker) | SHORT
+        by_broker = role_environment(role, self.paths, to_broker, QUEUES, self.broker)
+        values["COUNTERSIGN_BROKER_URL"] = by_broker["COUNTERSIGN_BROKER_URL"]
         values["COUNTERSIGN_AUTHORITY"] = f"localhost:{link['client->gateway']}"
         values |= {"COUNTERSIGN_TASKS": TASKS, "COUNTERSIGN_APP_DIR": str(self.source)}
         # The directory that this runs in does not come before the roles' own code.
@@ -207,6 +222,10 @@ class System:
             self.paths, self.ports, QUEUES, environment=extra, settings=REDIS_SETTINGS
         )
         return Child(program)
+
+    def _start_rabbit(self) -> Child:
+        wait_for(lambda: self.keepers["epmd"].pid, READY_S)
+        return start_rabbit(self.paths, self.ports, QUEUES)
 
     def _start_role(self, name: str, extra: Mapping[str, str]) -> Child:
         environment = {**inherited_environment(), **self.environment(name), **extra}
