@@ -99,9 +99,9 @@ class Facts:
 
     @cached_property
     def answers(self) -> Mapping[str, list[Entry]]:
-        """The gateway's answers by job, in order."""
+        """What the gateway told of jobs, in order."""
         told = (entry for entry in self.evidence.journal if entry.event == "answer")
-        return _grouped((entry.job, entry) for entry in told if entry.job)
+        return _grouped((entry.job, entry) for entry in told if entry.job and entry.state)
 
     @cached_property
     def replays(self) -> list[Entry]:

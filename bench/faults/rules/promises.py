@@ -119,6 +119,13 @@ def replayed(facts: Facts) -> Iterator[Seen]:
             yield Seen(entry.job, entry.ref, "a recorded request was accepted")
 
 
+def server_error(facts: Facts) -> Iterator[Seen]:
+    """The gateway knows what is wrong: of 5xx it answers 503 alone."""
+    for entry in facts.evidence.journal:
+        if entry.status is not None and entry.status >= 500 and entry.status != 503:
+            yield Seen(entry.job, entry.ref, f"answered {entry.status}")
+
+
 RULES: Final = (
     Rule("lost", "an accepted job is there", lambda f: len(f.accepted), lost),
     Rule("unsettled", "every job settles", lambda f: len(f.evidence.records), unsettled),
@@ -142,5 +149,11 @@ RULES: Final = (
         failed_wrongly,
     ),
     Rule("replayed", "no recorded request is accepted", lambda f: len(f.replays), replayed),
+    Rule(
+        "server_error",
+        "of 5xx only 503 is answered",
+        lambda f: sum(entry.status is not None for entry in f.evidence.journal),
+        server_error,
+    ),
     Rule("wrong_end", "a job ends as it can", lambda f: len(f.evidence.records), wrong_end),
 )
