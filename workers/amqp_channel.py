@@ -9,7 +9,8 @@ What it overrides, of kombu 5.7 (kombu/transport/pyamqp.py) and py-amqp 5.3:
 
 A message is acknowledged to the node as soon as it goes on to the pipeline, and not when its job
 has ended: that is the same "one pop" as on Redis. The ledger holds the truth, and what is popped
-and not claimed comes again. What the window has no room for waits here, not acknowledged.
+and not claimed comes again. What the window has no room for waits here, not acknowledged, and
+after a moment goes back to the node for other workers; this one asks for more once it has room.
 """
 
 import uuid
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, NoReturn
 
+from amqp import spec
 from amqp.exceptions import AMQPError
 from kombu.message import Message
 from kombu.transport import TRANSPORT_ALIASES, pyamqp
@@ -31,6 +33,8 @@ from workers.wire import MAX_MESSAGE_BYTES
 SCHEME: Final = "countersign-amqp"
 #: Messages of one queue that the node gives ahead of acknowledgements.
 PREFETCH: Final = 16
+#: Seconds between looks at what waits: what waited at the last look goes back.
+TEND_EVERY_S: Final = 1.0
 #: Seconds for each answer of the node's while connecting, consuming, closing.
 TIMEOUT_S: Final = 5.0
 
@@ -62,15 +66,40 @@ class VerifyingAmqpChannel(pyamqp.Channel):  # type: ignore[misc]
         self._waiting: deque[Delivery] = deque()
         self._taken = 0
         self._last_taken = 0
+        self._waited = 0
+        self._paused = False
         super().__init__(connection, *args, **kwargs)
 
     def delivered(self, delivery: Delivery) -> None:
         """Take in a message; in the event loop's thread, as all here but `basic_ack`."""
         self._waiting.append(delivery)
-        self.go_on()
+        if self._paused:
+            self._give_back()  # it was on its way when this worker stopped asking
+        else:
+            self.go_on()
+
+    def tend(self) -> None:
+        """Give back what has waited since the last time; ask for nothing until there is room."""
+        if self._waiting and self._waiting[0].number == self._waited:
+            self._paused = True
+            for tag in self._queues:
+                super().basic_cancel(tag, nowait=True)
+            self._give_back()
+        self._waited = self._waiting[0].number if self._waiting else 0
+
+    def _give_back(self) -> None:
+        self.acknowledge()
+        if self._waiting:
+            last = self._waiting[-1].number
+            self._waiting.clear()
+            self.send_method(spec.Basic.Nack, "Lbb", (last, True, True))
 
     def go_on(self) -> None:
         """Pass on what waits, as far as there is room."""
+        if self._paused and self._queues and self._room.free():
+            self._paused = False
+            for tag, queue in self._queues.items():
+                super().basic_consume(queue, tag, callback=self.callbacks[tag], nowait=True)
         while self._waiting and self._room.free():
             delivery = self._waiting.popleft()
             self._taken += 1
@@ -86,16 +115,13 @@ class VerifyingAmqpChannel(pyamqp.Channel):  # type: ignore[misc]
             super().basic_ack(self._last_taken, multiple=True)
 
     def _pass_on(self, delivery: Delivery) -> None:
-        queue = self._queues.get(delivery.consumer_tag)
-        callback = self.callbacks.get(delivery.consumer_tag)
-        if queue is None or callback is None:
-            return  # given while the consumer was being cancelled; the ledger gives it again
+        queue = self._queues[delivery.consumer_tag]
         verified = self._inspect(
             Delivered(queue, delivery.body, delivery.content, delivery.redelivered)
         )
         if verified is not None:
             self._room.take()
-            callback(VerifiedAmqpMessage(verified, self))
+            self.callbacks[delivery.consumer_tag](VerifiedAmqpMessage(verified, self))
 
     def message_to_python(self, raw_message: VerifiedAmqpMessage) -> VerifiedAmqpMessage:
         """Give it as it is: it was made here."""
@@ -105,6 +131,13 @@ class VerifyingAmqpChannel(pyamqp.Channel):  # type: ignore[misc]
         """Consume; the queue of a message is the one that its consumer was made for."""
         self._queues[consumer_tag] = queue
         return super().basic_consume(queue, consumer_tag, **{**kwargs, "no_ack": False})
+
+    def basic_cancel(self, consumer_tag: str, **kwargs: Any) -> Any:
+        """Consume no more, as the worker stops; what waits goes back, and what still comes."""
+        self._paused = True
+        self._give_back()
+        self._queues.pop(consumer_tag, None)
+        return super().basic_cancel(consumer_tag, **kwargs)
 
     def basic_qos(self, *_: Any, **__: Any) -> Any:
         """Set the prefetch, for each consumer, to the one that is fixed."""
@@ -154,6 +187,11 @@ class VerifyingAmqpConnection(pyamqp.Connection):  # type: ignore[misc]
             self._acknowledge()
             raise
 
+    def tend(self) -> None:
+        """Let no message wait here for long."""
+        for channel in self._consuming():
+            channel.tend()
+
     def go_on(self) -> None:
         """Pass on what waits for room."""
         self.room.woken()
@@ -184,6 +222,7 @@ class VerifyingAmqpTransport(pyamqp.Transport):  # type: ignore[misc]
         """Read the socket in the event loop, and the pipe by which room is told of."""
         super().register_with_event_loop(connection, loop)
         loop.add_reader(connection.room.reader, connection.go_on)
+        loop.call_repeatedly(TEND_EVERY_S, connection.tend)
 
 
 def register_transport() -> None:

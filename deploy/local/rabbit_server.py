@@ -119,6 +119,11 @@ def superuser_connection(certs: CertificateStore, ports: StackPorts) -> Any:
     return connection
 
 
+def is_consumed(certs: CertificateStore, ports: StackPorts, queues: Sequence[str]) -> bool:
+    """Whether somebody consumes from each queue."""
+    return all(_consumers(certs, ports, queues) or [0])
+
+
 def _environment(paths: StackPaths, ports: StackPorts) -> dict[str, str]:
     home = paths.rabbit.absolute()
     return {
@@ -168,20 +173,26 @@ def _listens(port: int) -> bool:
 
 
 def _has_queues(certs: CertificateStore, ports: StackPorts, queues: Sequence[str]) -> bool:
+    return _consumers(certs, ports, queues) is not None
+
+
+def _consumers(
+    certs: CertificateStore, ports: StackPorts, queues: Sequence[str]
+) -> list[int] | None:
+    """How many consumers each queue has; `None` where one is not there, or nobody answers."""
     if not _listens(ports.rabbit):
-        return False
+        return None
     try:
         connection = superuser_connection(certs, ports)
     except (OSError, AMQPError):
-        return False
+        return None
     try:
-        for queue in queues:
-            connection.channel().queue_declare(queue, passive=True)
+        declared = [connection.channel().queue_declare(each, passive=True) for each in queues]
+        return [int(each.consumer_count) for each in declared]
     except (OSError, AMQPError):
-        return False
+        return None
     finally:
         _close(connection)
-    return True
 
 
 def _close(connection: Any) -> None:

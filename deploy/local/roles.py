@@ -12,6 +12,7 @@ from redis.retry import Retry
 
 from deploy.local.paths import HOST, StackPaths, StackPorts
 from deploy.local.process import Child, Program
+from deploy.local.rabbit_server import is_consumed
 from deploy.local.settings import inherited_environment
 
 ROLES: Final = ("gateway", "dispatcher", "worker")
@@ -32,16 +33,21 @@ def start_role(
     command = (sys.executable, "-m", "deploy.cli.main", role)
     child = Child(Program(role, command, environment, paths.log(role)))
     try:
-        child.wait_until(_readiness(role, paths, ports), START_SECONDS)
+        child.wait_until(_readiness(role, settings, paths, ports), START_SECONDS)
     except BaseException:
         child.kill()
         raise
     return child
 
 
-def _readiness(role: str, paths: StackPaths, ports: StackPorts) -> Callable[[], bool]:
+def _readiness(
+    role: str, settings: Mapping[str, str], paths: StackPaths, ports: StackPorts
+) -> Callable[[], bool]:
     if role == "gateway":
         return lambda: _gateway_ready(paths, ports)
+    if role == "worker" and settings["COUNTERSIGN_BROKER_URL"].startswith("amqps:"):
+        queues = settings["COUNTERSIGN_QUEUES"].split(",")
+        return lambda: is_consumed(paths.certs, ports, queues)
     return lambda: any(_at_work(role, each) for each in _connections(paths, ports))
 
 

@@ -19,6 +19,8 @@ from signing.ledger.record import Hint
 
 #: Seconds for each answer of the node's, and for all confirmations of a batch.
 TIMEOUT_S: Final = 5.0
+#: Seconds for saying goodbye, to a node that may be silent.
+CLOSE_TIMEOUT_S: Final = 0.5
 #: The node drops a dispatcher that is silent for about twice this long.
 HEARTBEAT_S: Final = 15
 _PERSISTENT: Final = 2
@@ -139,6 +141,8 @@ class RabbitBroker:
         if connection is None:
             return
         try:
+            if connection.connected:
+                connection.transport.sock.settimeout(CLOSE_TIMEOUT_S)
             connection.close()
         except (AMQPError, OSError):
             connection.collect()

@@ -51,9 +51,9 @@ class Up:
 
 
 @contextmanager
-def running(state: Path) -> Iterator[Up]:
+def running(state: Path, broker: str = "redis") -> Iterator[Up]:
     command = [sys.executable, "-m", "deploy.cli.main", "up", "--state", str(state), "--json"]
-    command += ["--port", str(free_ports(1)[0])]
+    command += ["--port", str(free_ports(1)[0]), "--broker", broker]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -116,6 +116,23 @@ def test_ctrl_c_while_a_part_starts(state_directory: Path, part: str) -> None:
     with running(state_directory) as up:
         up.wait_for("starting", part)
         left = children(up.process.pid)
+        status, seconds = up.interrupt()
+        assert status == 130
+        assert seconds < STOPS_WITHIN
+    for pid in left.values():
+        wait_until_gone(pid)
+
+
+def test_with_rabbitmq_it_heals_and_leaves_nothing(state_directory: Path) -> None:
+    with running(state_directory, "rabbitmq") as up:
+        up.wait_for("up", "countersign")
+        parts = [event["part"] for event in up.events if event["event"] == "ready"]
+        assert parts == ["catalog", *PARTS[:2], "epmd", "rabbitmq", *PARTS[2:]]
+        os.kill(children(up.process.pid)["rabbitmq"], signal.SIGKILL)
+        up.wait_for("ended", "rabbitmq")
+        up.wait_for("ready", "rabbitmq")
+        left = children(up.process.pid)
+        assert sorted(left) == sorted([*PARTS, "epmd", "rabbitmq"])
         status, seconds = up.interrupt()
         assert status == 130
         assert seconds < STOPS_WITHIN

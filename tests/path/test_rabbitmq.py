@@ -1,5 +1,7 @@
 """The whole path with RabbitMQ for a broker."""
 
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -99,6 +101,44 @@ def test_the_node_killed_amid_jobs(rabbit_site: RabbitSite, worker: Child, wiped
     assert len(rabbit_site.marks.of(marked)) == MANY + 1
     assert rabbit_site.stack.quarantined() == []
     assert worker.status is None
+
+
+def test_a_silent_node_is_left_and_work_goes_on(rabbit_site: RabbitSite, worker: Child) -> None:
+    marked = name("marked")
+    rabbit_site.settled(rabbit_site.submit("test.mark", name=marked))
+    node = rabbit_site.servers.local.start_rabbit()
+    os.kill(node.pid, signal.SIGSTOP)
+    try:
+        wait_until(lambda: "heartbeats missed" in rabbit_site.stack.log("worker"), 15)
+        jobs = [rabbit_site.submit("test.mark", name=marked) for _ in range(20)]
+    finally:
+        os.kill(node.pid, signal.SIGCONT)
+    statuses = rabbit_site.settled(*jobs, seconds=15)
+    assert {(item["status"], item["attempts"]) for item in statuses} == {("succeeded", 1)}
+    assert worker.status is None
+
+
+def test_hints_that_a_busy_worker_has_no_room_for_go_to_another(rabbit_site: RabbitSite) -> None:
+    busy = rabbit_site.worker("busy", concurrency="1")
+    running, waiting = name("running"), name("waiting")
+    first = rabbit_site.submit("test.wait", name=running)
+    rabbit_site.marks.wait_for(running, "begun")
+    jobs = [rabbit_site.submit("test.mark", name=waiting) for _ in range(20)]
+    wait_until(lambda: all(rabbit_site.published(job) for job in jobs))
+    rabbit_site.stack.stop("dispatcher")  # so that nothing is published again
+    wait_until(lambda: rabbit_site.queued() == 20)
+    rabbit_site.worker("idle", concurrency="1")
+    rabbit_site.marks.wait_for(waiting, "ran", 20)
+    rabbit_site.marks.go(running)
+    statuses = rabbit_site.settled(first, *jobs)
+    assert {(item["status"], item["attempts"]) for item in statuses} == {("succeeded", 1)}
+    rabbit_site.stack.stop("idle")
+    again = rabbit_site.submit("test.mark", name=waiting)
+    rabbit_site.stack.start("dispatcher", COUNTERSIGN_REPUBLISH_SECONDS="2")
+    [status] = rabbit_site.settled(again)  # by the one that had stopped asking
+    assert status["status"] == "succeeded"
+    assert busy.status is None
+    rabbit_site.stack.stop("busy")
 
 
 def test_the_pool_of_threads(rabbit_site: RabbitSite) -> None:

@@ -64,6 +64,11 @@ class RabbitSite(Site):
         with superuser(self.servers) as channel:
             return int(channel.queue_declare(queue, passive=True).message_count)
 
+    def published(self, job_id: str) -> int:
+        """How often a job's hint was published, by the ledger."""
+        ledger: Any = self.servers.redis("superuser")
+        return int(ledger.hget(f"cs:job:{job_id}", "published"))
+
     def purge(self, queue: str = "fast") -> int:
         """Empty a queue."""
         with superuser(self.servers) as channel:
