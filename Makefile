@@ -9,7 +9,7 @@ export TMPDIR := $(CURDIR)/.tmp
 PYTEST := $(BIN)/pytest --basetemp=$(TMPDIR)/pytest
 WORKERS ?= 2
 
-.PHONY: help setup demo up test test-fast check format lint types bench-quick power-cut bench-waiting bench-recovery lock clean
+.PHONY: help setup demo up test test-fast check format lint types bench-quick power-cut bench-waiting bench-recovery faults faults-quick lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -59,6 +59,14 @@ bench-waiting: setup ## What a job costs with 1,000,000 waiting, at most 6 minut
 
 bench-recovery: setup ## How soon jobs go on after something broke, at most 8 minutes
 	@$(BIN)/python -m bench.recovery
+
+BROKER ?= redis
+
+faults: setup ## 500 faults on the whole stack, 26 minutes; BROKER=redis or rabbitmq, SEED=…
+	@$(BIN)/python -m bench.faults --broker $(BROKER) $(if $(SEED),--seed $(SEED))
+
+faults-quick: setup ## The same in 2 minutes
+	@$(BIN)/python -m bench.faults --quick --broker $(BROKER) $(if $(SEED),--seed $(SEED))
 
 lock: setup ## Lock the dependencies anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url \

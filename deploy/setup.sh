@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sets up a checkout: .venv with the locked packages and this project, redis-server,
-# rabbitmq-server, strace.
+# rabbitmq-server, strace, libfaketime.
 # Does nothing the second time, until requirements/dev.txt or pyproject.toml changes.
 set -eu
 cd "$(dirname "$0")/.."
@@ -53,6 +53,10 @@ fi
 if ! command -v strace >/dev/null 2>&1; then
     # Tells the power cut's test which bytes Redis had made durable.
     install_packages strace
+fi
+if ! ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1; then
+    # Sets the clocks of the fault campaign's processes an hour apart.
+    install_packages libfaketime
 fi
 
 stamp=.venv/.setup-stamp

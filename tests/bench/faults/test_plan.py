@@ -1,6 +1,8 @@
 """The schedule of faults: the same for a seed, spread out, never two on one target."""
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +86,10 @@ def test_only_some_kinds() -> None:
 @pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
 def test_every_kind_can_be_injected(broker: Broker) -> None:
     assert {kind.name for kind in kinds(broker)} <= KINDS.keys()
+
+
+def test_the_page_names_every_kind() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "faults.md").read_text("utf-8")
+    named = re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE)
+    assert len(named) == len(set(named))
+    assert set(named) == {kind.name for kind in kinds("redis")}
