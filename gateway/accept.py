@@ -4,6 +4,7 @@ import math
 from typing import Protocol
 
 from gateway.errors import RETRY_AFTER_S, Refused
+from gateway.seal import body_digest
 from gateway.types import Receipt, Sealed
 from signing.ledger.record import Acceptance, Accepted, Limits
 
@@ -65,9 +66,20 @@ def acceptance_of(sealed: Sealed) -> Acceptance:
         keyid=authenticated.keyid,
         nonce=authenticated.nonce,
         idempotency_key=admitted.idempotency_key,
-        body_digest=claims.request.digest,
+        body_digest=_asked(sealed),
         limits=authenticated.producer.limits,
     )
+
+
+def _asked(sealed: Sealed) -> str:
+    """The digest of what is asked for: an idempotency key stands for one such thing.
+
+    A replay has no body: what it asks for is its path's.
+    """
+    replay_of = sealed.stripped.admitted.replay_of
+    if replay_of is None:
+        return sealed.claims.request.digest
+    return body_digest(f"replay of {replay_of}".encode())
 
 
 def _rate_limited(sealed: Sealed, wait_ms: int) -> Refused:

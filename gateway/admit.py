@@ -1,7 +1,7 @@
 """Step 2 of the ingress: may this producer run this task with these arguments. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gateway.detect import Finding, find_secrets
@@ -15,7 +15,7 @@ from gateway.submission import (
     read_submission,
     read_trace,
 )
-from gateway.types import Admitted, Authenticated
+from gateway.types import Admitted, Authenticated, Recalled
 from signing.catalog import Catalog, TaskSpec
 from signing.errors import ReferenceInvalid
 from signing.references import parse_reference
@@ -54,6 +54,33 @@ def admit(authenticated: Authenticated, book: TaskBook, *, job_id: str, max_byte
     _check_media_type(http.fields.get("content-type", ""))
     now = authenticated.raw.received_at
     submission = read_submission(http.body, now=now, max_bytes=max_bytes)
+    return _admitted(submission, authenticated, book, job_id)
+
+
+def admit_again(recalled: Recalled, book: TaskBook, *, job_id: str) -> Admitted:
+    """Hold a job that ran before to the same as a new one: grants, schema and catalog of today.
+
+    It is due at once and lives as long as it did: from when it was due to its expiry.
+
+    Raises:
+        Refused: 403, 404 and 422 codes of the contract.
+    """
+    before, now = recalled.claims, recalled.authenticated.raw.received_at
+    submission = Submission(
+        task=before.task,
+        args=before.args,
+        not_before=now,
+        expires_at=now + before.expires_at - before.not_before,
+        priority=before.priority,
+    )
+    admitted = _admitted(submission, recalled.authenticated, book, job_id)
+    return replace(admitted, replay_of=before.id)
+
+
+def _admitted(
+    submission: Submission, authenticated: Authenticated, book: TaskBook, job_id: str
+) -> Admitted:
+    http = authenticated.raw.http
     spec = _granted_task(submission, authenticated.producer, book.catalog)
     findings = find_secrets(submission.args)
     # First, since later problems name places, and a secret may stand as a key in one.

@@ -32,10 +32,11 @@ from gateway.readiness import Readiness
 from gateway.registration import RegistrationInvalid
 from gateway.settings import GatewaySettings
 from gateway.status import lacks_key
+from gateway.types import KeptJob
 from gateway.vault import AsyncVault, TransitJobSigner, VaultSecretStore
 from gateway.waiting import SettledFeed
 from signing.errors import CountersignError
-from signing.keyring import Keyring
+from signing.keyring import Keyring, Role
 
 Handler: TypeAlias = Callable[[Endpoints, Request], Awaitable[Response]]
 
@@ -53,7 +54,7 @@ class Sources:
 
 
 class StatusLedger(GatewayLedger):
-    """The ledger, with the keyring kept up with the results that are read from it."""
+    """The ledger, with the keyring kept up with the seals that are read from it."""
 
     def __init__(self, client: AsyncRedis, keyring: Refreshed[Keyring]) -> None:
         super().__init__(client)
@@ -66,9 +67,24 @@ class StatusLedger(GatewayLedger):
             LedgerUnavailable, VaultUnavailable: as `GatewayLedger.read` and `Refreshed.current`.
         """
         state = await super().read(job_id)
-        if state is not None and lacks_key(state, self._keyring.current(), now=clock_ms()):
-            await asyncio.to_thread(self._keyring.refresh_soon)
+        if state is not None:
+            await self._know(state.sealed_result, "worker")
         return state
+
+    async def kept(self, job_id: str) -> KeptJob | None:
+        """Read a job with its seal; likewise.
+
+        Raises:
+            LedgerUnavailable, VaultUnavailable: as `GatewayLedger.kept` and `Refreshed.current`.
+        """
+        job = await super().kept(job_id)
+        if job is not None:
+            await self._know(job.seal, "gateway")
+        return job
+
+    async def _know(self, sealed: bytes | None, role: Role) -> None:
+        if lacks_key(sealed, role, self._keyring.current(), now=clock_ms()):
+            await asyncio.to_thread(self._keyring.refresh_soon)
 
 
 def load_sources(settings: GatewaySettings) -> Sources:
@@ -125,8 +141,10 @@ def build_app(settings: GatewaySettings, sources: Sources) -> Starlette:
         lifespan=lifespan,
         routes=[
             route("/v1/jobs", "POST", Endpoints.submit),
+            route("/v1/jobs", "GET", Endpoints.list_jobs),
             route("/v1/jobs/{id}", "GET", Endpoints.show),
             route("/v1/jobs/{id}", "DELETE", Endpoints.cancel),
+            route("/v1/jobs/{id}/replay", "POST", Endpoints.replay),
             route("/v1/tasks", "GET", Endpoints.tasks),
             route("/.well-known/jwks.json", "GET", Endpoints.jwks),
             route("/healthz", "GET", Endpoints.alive),
@@ -163,6 +181,7 @@ async def _connect(settings: GatewaySettings, sources: Sources, stack: AsyncExit
             store=store,
             signer=TransitJobSigner(vault),
             ledger=ledger,
+            keyring=sources.keyring.current,
             audience=settings.audience,
             max_bytes=settings.max_body,
         ),

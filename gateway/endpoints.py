@@ -1,7 +1,8 @@
 """The endpoints of the contract, each a few lines around the pipeline and the ledger."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -9,11 +10,12 @@ from starlette.responses import Response
 
 from gateway.errors import Refused
 from gateway.ledger import GatewayLedger, JobState
+from gateway.listing import page_view, read_wanted
 from gateway.pipeline import Ingress
 from gateway.readiness import Readiness
 from gateway.requests import read_request
 from gateway.status import job_view
-from gateway.types import Authenticated, RawRequest
+from gateway.types import Authenticated, RawRequest, Receipt
 from gateway.waiting import MAX_WAIT_S, SettledFeed, wait_settled
 from signing.catalog import TaskSpec
 from signing.ids import is_job_id
@@ -45,15 +47,27 @@ class Endpoints:
     async def submit(self, request: Request) -> Response:
         """`POST /v1/jobs`."""
         raw = await self._read(request)  # not counted: whoever sends slowly must not stop others
-        if self.in_flight >= self.max_in_flight:
-            raise Refused("overloaded", "try again shortly")
-        self.in_flight += 1
-        try:
+        with self._counted():
             receipt = await self.ingress.submit(raw)
-        finally:
-            self.in_flight -= 1
-        location = f"/v1/jobs/{receipt.job_id}"
-        return _json(receipt.as_json(), 202, {"location": location})
+        return _accepted(receipt)
+
+    async def replay(self, request: Request) -> Response:
+        """`POST /v1/jobs/{id}/replay`."""
+        raw = await self._read(request)
+        job_id = str(request.path_params["id"])
+        if not is_job_id(job_id):
+            self.ingress.authenticate(raw)
+            raise _no_such_job()
+        with self._counted():
+            receipt = await self.ingress.replay(raw, job_id)
+        return _accepted(receipt)
+
+    async def list_jobs(self, request: Request) -> Response:
+        """`GET /v1/jobs`."""
+        authenticated = await self._authenticated(request)
+        wanted = read_wanted(authenticated.raw.http.query)
+        page = await self.ledger.page(authenticated.producer.name, wanted)
+        return _json(page_view(page), 200)
 
     async def show(self, request: Request) -> Response:
         """`GET /v1/jobs/{id}`, with `?wait=SECONDS`."""
@@ -112,6 +126,16 @@ class Endpoints:
         }
         return _json(body, 200 if is_ready else 503)
 
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        if self.in_flight >= self.max_in_flight:
+            raise Refused("overloaded", "try again shortly")
+        self.in_flight += 1
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+
     async def _read(self, request: Request) -> RawRequest:
         return await read_request(
             request,
@@ -131,6 +155,10 @@ class Endpoints:
         if state is None or state.record.producer != authenticated.producer.name:
             raise _no_such_job()
         return state
+
+
+def _accepted(receipt: Receipt) -> Response:
+    return _json(receipt.as_json(), 202, {"location": f"/v1/jobs/{receipt.job_id}"})
 
 
 def _task_view(spec: TaskSpec) -> JsonValue:

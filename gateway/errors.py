@@ -26,6 +26,7 @@ PROBLEMS: Final[dict[str, tuple[int, str]]] = {
     "replayed": (409, "The request was received before"),
     "idempotency_mismatch": (409, "The idempotency key was used for another body"),
     "not_cancellable": (409, "The job can no longer be cancelled"),
+    "not_replayable": (409, "The job cannot be run again"),
     "too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "The media type is not supported"),
     "schema_invalid": (422, "The arguments break the task's schema"),

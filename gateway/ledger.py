@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from redis.exceptions import RedisError
+from typing import TypeVar
 
 from backends.errors import LedgerUnavailable
 from backends.redis_clients import (
@@ -14,12 +12,15 @@ from backends.redis_clients import (
     checked,
     run_each_async,
     run_scripts_async,
-    unavailable,
 )
 from gateway.batching import Batcher
+from gateway.job_index import RedisJobIndex, converted
+from gateway.listing import Page, Wanted, read_page
+from gateway.types import KeptJob
 from signing.errors import CountersignError
 from signing.ledger import keys
 from signing.ledger.lua import ACCEPT, CANCEL
+from signing.ledger.packed import unpack
 from signing.ledger.record import (
     NONCE_TTL_MS,
     RETENTION_MS,
@@ -46,7 +47,7 @@ class JobState:
 
 
 class GatewayLedger:
-    """Implements `accept.AcceptingLedger`; every call ends within `PATIENCE_S`."""
+    """Implements `pipeline.IngressLedger`; every call ends within `PATIENCE_S`."""
 
     def __init__(self, client: AsyncRedis) -> None:
         self._client = client
@@ -74,7 +75,7 @@ class GatewayLedger:
         """
         name = keys.nonce(keyid, nonce)
         return bool(
-            await _guarded(_converted(self._client.set(name, b"1", nx=True, px=NONCE_TTL_MS)))
+            await _guarded(converted(self._client.set(name, b"1", nx=True, px=NONCE_TTL_MS)))
         )
 
     async def read(self, job_id: str) -> JobState | None:
@@ -83,7 +84,29 @@ class GatewayLedger:
         Raises:
             LedgerUnavailable: where Redis does not answer.
         """
-        return await _guarded(self._read(job_id))
+        found = await _guarded(self._read_with(job_id, keys.result(job_id)))
+        return None if found is None else JobState(*found)
+
+    async def kept(self, job_id: str) -> KeptJob | None:
+        """Read a job with its seal; `None` where there is none.
+
+        Raises:
+            LedgerUnavailable: where Redis does not answer.
+            LedgerInvalid, PackedInvalid: where what it holds is not of its form.
+        """
+        found = await _guarded(self._read_with(job_id, keys.seal(job_id)))
+        if found is None:
+            return None
+        record, packed = found
+        return KeptJob(record, None if packed is None else unpack(packed))
+
+    async def page(self, producer: str, wanted: Wanted) -> Page:
+        """List jobs of a producer, newest first.
+
+        Raises:
+            LedgerUnavailable: where Redis does not answer.
+        """
+        return await _guarded(read_page(RedisJobIndex(self._client), producer, wanted))
 
     async def cancel(self, job_id: str, producer: str) -> str:
         """Run the script `cancel` and give the state before, or `unknown`.
@@ -104,7 +127,7 @@ class GatewayLedger:
             LedgerUnavailable: where Redis does not answer.
         """
         found = await _guarded(
-            _converted(self._client.zrangebyscore(keys.PURGE, "-inf", before_ms, passed, most))
+            converted(self._client.zrangebyscore(keys.PURGE, "-inf", before_ms, passed, most))
         )
         return [str(path, "ascii") for path in found]
 
@@ -114,7 +137,7 @@ class GatewayLedger:
         Raises:
             LedgerUnavailable: where Redis does not answer.
         """
-        await _guarded(_converted(self._client.zrem(keys.PURGE, *paths)))
+        await _guarded(converted(self._client.zrem(keys.PURGE, *paths)))
 
     async def ping(self) -> None:
         """Ask whether Redis serves.
@@ -122,7 +145,7 @@ class GatewayLedger:
         Raises:
             LedgerUnavailable: where it does not.
         """
-        await _guarded(_converted(self._client.ping()))
+        await _guarded(converted(self._client.ping()))
 
     async def _accept(
         self, acceptances: Sequence[Acceptance]
@@ -131,14 +154,14 @@ class GatewayLedger:
         calls = [Call(ACCEPT, item.script_keys(), item.script_args()) for item in acceptances]
         return [_accepted(reply) for reply in await run_each_async(self._client, calls)]
 
-    async def _read(self, job_id: str) -> JobState | None:
+    async def _read_with(self, job_id: str, other: str) -> tuple[Record, bytes | None] | None:
         # At one moment: a job that settles between the two would have a result and be running.
         pipe = self._client.pipeline(transaction=True)
         pipe.hgetall(keys.job(job_id))
-        pipe.get(keys.result(job_id))
-        fields, result = checked(await _converted(pipe.execute(raise_on_error=False)))
+        pipe.get(other)
+        fields, value = checked(await converted(pipe.execute(raise_on_error=False)))
         record = record_from(job_id, fields)
-        return None if record is None else JobState(record, result)
+        return None if record is None else (record, value)
 
 
 def _accepted(reply: object) -> Accepted | CountersignError:
@@ -155,10 +178,3 @@ async def _guarded(call: Awaitable[T]) -> T:
         return await asyncio.wait_for(call, PATIENCE_S)
     except TimeoutError:
         raise LedgerUnavailable("the ledger's Redis does not answer in time") from None
-
-
-async def _converted(call: Awaitable[Any]) -> Any:
-    try:
-        return await call
-    except (RedisError, OSError) as error:
-        raise unavailable(error) from None

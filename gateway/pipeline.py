@@ -4,19 +4,26 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from gateway.accept import AcceptingLedger, accept
-from gateway.admit import TaskBook, admit
+from gateway.admit import TaskBook, admit, admit_again
 from gateway.authenticate import authenticate
 from gateway.errors import Refused
 from gateway.producers import ProducerDirectory
+from gateway.recall import KeepingLedger, recall
 from gateway.seal import JobSigner, check_verifiable, seal
 from gateway.strip import SecretStore, secret_path, strip
-from gateway.types import Authenticated, RawRequest, Receipt, Sealed, Stripped
+from gateway.types import Admitted, Authenticated, RawRequest, Receipt, Sealed, Stripped
 from signing.errors import CountersignError
 from signing.ids import uuid7
+from signing.keyring import Keyring
 
 _log = logging.getLogger(__name__)
+
+
+class IngressLedger(AcceptingLedger, KeepingLedger, Protocol):
+    """The ledger as the pipeline uses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,8 @@ class Ingress:
     book: TaskBook
     store: SecretStore
     signer: JobSigner
-    ledger: AcceptingLedger
+    ledger: IngressLedger
+    keyring: Callable[[], Keyring]
     audience: str
     max_bytes: int
     random: Callable[[int], bytes] = secrets.token_bytes
@@ -44,13 +52,36 @@ class Ingress:
                 except that `ledger_unavailable` may follow an acceptance whose reply was lost.
         """
         authenticated = self.authenticate(raw)  # 1
-        job_id = uuid7(raw.received_at, self.random(10))
         admitted = admit(  # 2
-            authenticated, self.book, job_id=job_id, max_bytes=self.max_bytes
+            authenticated, self.book, job_id=self._new_id(raw), max_bytes=self.max_bytes
         )
+        return await self._take_in(admitted)
+
+    async def replay(self, raw: RawRequest, job_id: str) -> Receipt:
+        """Take a failed or expired job in again, as a new one with an id and a seal of its own.
+
+        Raises:
+            CountersignError: as `submit`.
+        """
+        authenticated = self.authenticate(raw)  # 1
+        kept = await self.ledger.kept(job_id)
+        try:
+            recalled = recall(authenticated, kept, self.keyring(), audience=self.audience)
+            admitted = admit_again(recalled, self.book, job_id=self._new_id(raw))  # 2
+        except Refused:
+            # Later the job may have failed: whoever recorded the request must not start it then.
+            if not await self.ledger.use_nonce(authenticated.keyid, authenticated.nonce):
+                raise Refused("replayed", "sign each request with a nonce of its own") from None
+            raise
+        return await self._take_in(admitted)
+
+    async def _take_in(self, admitted: Admitted) -> Receipt:
         stripped = await strip(admitted, self.store, self._check)  # 3
         sealed = await self._seal(stripped)  # 4
         return await self._accept(sealed)  # 5
+
+    def _new_id(self, raw: RawRequest) -> str:
+        return uuid7(raw.received_at, self.random(10))
 
     async def _seal(self, stripped: Stripped) -> Sealed:
         """Seal, and take the secrets of what could not be sealed back out of Vault."""

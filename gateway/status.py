@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 
-from backends.transit import RESULT_KEY, names_version
+from backends.transit import JOB_KEY, RESULT_KEY, names_version
 from gateway.ledger import JobState
+from gateway.listing import record_error, short_view
 from signing.dsse import parse_envelope
 from signing.errors import SealInvalid
-from signing.keyring import Keyring, KeyUnknown
-from signing.ledger.record import Record
+from signing.keyring import Keyring, KeyUnknown, Role
 from signing.seals import verify_result
 from signing.strict_json import JsonObject, JsonValue, parse_object
-from signing.times import to_rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,34 +21,24 @@ class _Outcome:
 
 def job_view(state: JobState, keyring: Keyring, *, audience: str, now: int) -> JsonObject:
     """Give the body of `GET /v1/jobs/{id}`; `sealed_result` is the DSSE envelope."""
-    record = state.record
     outcome = _outcome(state, keyring, audience, now)
     return {
-        "id": record.job_id,
-        "status": record.state,
-        "task": record.task,
-        "attempts": record.attempt,
-        "max_attempts": record.max_attempts,
-        "accepted_at": to_rfc3339(record.accepted),
-        "due_at": to_rfc3339(record.due),
-        "expires_at": to_rfc3339(record.expires),
-        "started_at": _time(record.started),
-        "finished_at": _time(record.finished),
-        "seal": record.seal_digest,
+        **short_view(state.record),
+        "seal": state.record.seal_digest,
         "result": outcome.result,
         "error": outcome.error,
         "sealed_result": outcome.sealed,
     }
 
 
-def lacks_key(state: JobState, keyring: Keyring, *, now: int) -> bool:
-    """Whether a result is by a version of the workers' key that this keyring does not know."""
-    if state.sealed_result is None:
+def lacks_key(sealed: bytes | None, role: Role, keyring: Keyring, *, now: int) -> bool:
+    """Whether a seal is by a version of the role's key that this keyring does not know."""
+    if sealed is None:
         return False
     try:
-        keyring.trusted_for(parse_envelope(state.sealed_result), role="worker", now=now)
+        keyring.trusted_for(parse_envelope(sealed), role=role, now=now)
     except KeyUnknown as error:
-        return names_version(error.keyids, RESULT_KEY)
+        return names_version(error.keyids, JOB_KEY if role == "gateway" else RESULT_KEY)
     except SealInvalid:
         return False
     return False
@@ -57,7 +46,7 @@ def lacks_key(state: JobState, keyring: Keyring, *, now: int) -> bool:
 
 def _outcome(state: JobState, keyring: Keyring, audience: str, now: int) -> _Outcome:
     if state.sealed_result is None:
-        return _Outcome(None, _error(state.record), None)
+        return _Outcome(None, record_error(state.record), None)
     try:
         claims = verify_result(
             state.sealed_result,
@@ -77,11 +66,3 @@ def _outcome(state: JobState, keyring: Keyring, audience: str, now: int) -> _Out
     if claims.error is not None:
         told = {"code": claims.error, "type": claims.error_type}
     return _Outcome(claims.result, told, parse_object(state.sealed_result))
-
-
-def _error(record: Record) -> JsonValue:
-    return {"code": record.error} if record.error else None
-
-
-def _time(value: int | None) -> str | None:
-    return None if value is None else to_rfc3339(value)

@@ -6,6 +6,7 @@ from gateway.producers import Producer
 from signing.catalog import TaskSpec
 from signing.claims import JobClaims
 from signing.http_fields import HttpRequest
+from signing.ledger.record import Record
 from signing.strict_json import JsonObject, JsonValue
 
 
@@ -39,12 +40,29 @@ class Authenticated:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptJob:
+    """A job as the ledger holds it, with its seal where that is kept; neither is trusted yet."""
+
+    record: Record
+    seal: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A job that its producer asks to be run again, read out of its verified seal."""
+
+    authenticated: Authenticated
+    claims: JobClaims
+
+
+@dataclass(frozen=True, slots=True)
 class Admitted:
     """A job that this producer may submit, with arguments that keep to the task's schema.
 
     Attributes:
         secret_places: JSON Pointers to values that have to go to Vault.
         not_before, expires_at: milliseconds since the epoch.
+        replay_of: the job that this one runs again.
     """
 
     authenticated: Authenticated
@@ -57,6 +75,7 @@ class Admitted:
     priority: int
     idempotency_key: str | None
     trace: str | None
+    replay_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

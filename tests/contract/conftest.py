@@ -20,6 +20,7 @@ RIGHTS: dict[str, dict[str, Any]] = {
     "hasty": {"limits": {"per_second": 0.05, "burst": 2}},
     "many": {"limits": {"open_jobs": 2}},
     "holder": {"secrets": ["countersign-secrets/producers/ct-holder/*"]},
+    "lister": {},
 }
 
 

@@ -52,6 +52,8 @@ class Partners:
     many: Producer
     #: may use the secrets stored for it
     holder: Producer
+    #: its jobs are those of the tests of lists
+    lister: Producer
 
 
 def refused(answer: Answer, status: int, code: str) -> Any:

@@ -12,7 +12,7 @@ from gateway.admit import TaskBook
 from gateway.pipeline import Ingress
 from gateway.producers import ProducerDirectory
 from gateway.registration import parse_registration
-from gateway.types import RawRequest
+from gateway.types import KeptJob, RawRequest
 from signing.catalog import Catalog, TaskSpec
 from signing.errors import CountersignError
 from signing.http_fields import HttpRequest
@@ -131,12 +131,22 @@ class FakeLedger:
     answer: Callable[[Acceptance], Accepted] = lambda item: Accepted("accepted", item.job_id)
     error: CountersignError | None = None
     seen: list[Acceptance] = field(default_factory=list)
+    jobs: dict[str, KeptJob] = field(default_factory=dict)
+    nonces: set[tuple[str, str]] = field(default_factory=set)
 
     async def accept(self, acceptance: Acceptance) -> Accepted:
         self.seen.append(acceptance)
         if self.error is not None:
             raise self.error
         return self.answer(acceptance)
+
+    async def kept(self, job_id: str) -> KeptJob | None:
+        return self.jobs.get(job_id)
+
+    async def use_nonce(self, keyid: str, nonce: str) -> bool:
+        new = (keyid, nonce) not in self.nonces
+        self.nonces.add((keyid, nonce))
+        return new
 
 
 def answering(outcome: Any, job_id: str = "", wait_ms: int = 0) -> FakeLedger:
@@ -159,6 +169,7 @@ def ingress(
         store=store or FakeStore(),
         signer=signer or FakeSigner(),
         ledger=ledger or FakeLedger(),
+        keyring=lambda: KEYRING,
         audience="countersign",
         max_bytes=10_000,
         random=bytes,

@@ -161,7 +161,8 @@ def test_an_encoded_path_is_another_path(served: Served, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/v1/jobs", "POST"),
+        ("PUT", "/v1/jobs", "GET, HEAD, POST"),
+        ("GET", "/v1/jobs/x/replay", "POST"),
         ("POST", "/v1/tasks", "GET, HEAD"),
         ("PUT", "/v1/jobs/x", "DELETE, GET, HEAD"),
         ("DELETE", "/healthz", "GET, HEAD"),

@@ -13,12 +13,15 @@ from starlette.responses import Response
 from gateway.endpoints import Endpoints, clock_ms
 from gateway.errors import Refused
 from gateway.ledger import GatewayLedger, JobState
+from gateway.listing import Page, Wanted
 from gateway.pipeline import Ingress
 from gateway.readiness import Readiness
 from gateway.waiting import SettledFeed
+from signing.errors import SignatureInvalid
 from signing.http_fields import HttpRequest
 from tests.gateway.asgi import receiver, scope_of
 from tests.gateway.fakes import KEYRING, NOW, FakeLedger, ingress
+from tests.gateway.test_recall import kept, replaying
 from tests.gateway.test_status import RECORD
 from tests.signing.builders import JOB_ID, OTHER_JOB_ID
 from tests.signing.http_requests import BARE, signed_request
@@ -33,6 +36,7 @@ class Jobs:
     reads_until_settled: int = 1_000
     before_cancel: str = "queued"
     nonces: set[tuple[str, str]] = field(default_factory=set)
+    asked: tuple[str, Wanted] | None = None
 
     async def use_nonce(self, keyid: str, nonce: str) -> bool:
         new = (keyid, nonce) not in self.nonces
@@ -47,6 +51,10 @@ class Jobs:
         self.reads_until_settled -= 1
         settled = self.reads_until_settled < 0
         return JobState(replace(RECORD, state="cancelled" if settled else "queued"), None)
+
+    async def page(self, producer: str, wanted: Wanted) -> Page:
+        self.asked = (producer, wanted)
+        return Page((RECORD,), JOB_ID)
 
     async def cancel(self, job_id: str, producer: str) -> str:
         return self.before_cancel if (job_id, producer) == (JOB_ID, "shop") else "unknown"
@@ -195,6 +203,41 @@ def test_a_nonce_counts_once_for_reading_too() -> None:
     answered(endpoints(jobs=jobs).show(request(reading())))
     for call in (Endpoints.show, Endpoints.cancel, Endpoints.tasks):
         assert refusal(call(endpoints(jobs=jobs), request(reading()))) == "replayed"
+
+
+def test_the_own_jobs_are_listed() -> None:
+    jobs = Jobs()
+    listing = request(signed_request(url=f"{BARE}?limit=1", method="GET", headers={}, body=b""))
+    status, body = answered(endpoints(jobs=jobs).list_jobs(listing))
+    assert jobs.asked == ("shop", Wanted(limit=1))
+    assert (status, body["next"], [job["id"] for job in body["jobs"]]) == (200, JOB_ID, [JOB_ID])
+
+
+def test_a_replay_is_answered_like_a_submission() -> None:
+    async def run() -> None:
+        served = endpoints(ingress(ledger=FakeLedger(jobs={JOB_ID: kept()})))
+        response = await served.replay(request(replaying()))
+        document = json.loads(bytes(response.body))
+        assert response.status_code == 202
+        assert document["id"] != JOB_ID
+        assert document["status"] == "queued"
+        assert response.headers["location"] == f"/v1/jobs/{document['id']}"
+        assert served.in_flight == 0
+
+    asyncio.run(run())
+
+
+def test_a_replay_counts_among_the_submissions_at_once() -> None:
+    served = endpoints(ingress(ledger=FakeLedger(jobs={JOB_ID: kept()})))
+    served.in_flight = 1
+    assert refusal(served.replay(request(replaying()))) == "overloaded"
+
+
+def test_a_replay_of_what_is_no_job_id_is_not_found_to_who_signs() -> None:
+    assert refusal(endpoints().replay(request(replaying(), "x"))) == "job_not_found"
+    unsigned = request(HttpRequest("POST", AUTHORITY, "/v1/jobs/x/replay", "", {}, b""), "x")
+    with pytest.raises(SignatureInvalid):
+        answered(endpoints().replay(unsigned))
 
 
 @pytest.mark.parametrize("before", ["queued", "held"])

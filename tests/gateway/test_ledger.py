@@ -13,8 +13,10 @@ from backends.errors import LedgerUnavailable
 from backends.redis_clients import connect_async
 from backends.settings import RedisSettings, redis_settings
 from gateway.ledger import PATIENCE_S, GatewayLedger
+from gateway.listing import Wanted
 from signing.ids import uuid7
 from signing.ledger import keys
+from signing.ledger.packed import PackedInvalid
 from signing.ledger.record import Acceptance, LedgerInvalid, Limits
 from tests.servers.servers import Servers
 
@@ -100,6 +102,58 @@ def test_another_producers_job_is_unknown_to_cancel(settings: RedisSettings) -> 
     on(settings, test)
 
 
+def test_jobs_are_listed_newest_first_page_by_page(
+    servers: Servers, settings: RedisSettings
+) -> None:
+    name = f"lists-{time.time_ns()}"
+
+    async def test(ledger: GatewayLedger) -> None:
+        items = sorted(
+            (acceptance(number, producer=name) for number in range(7)), key=lambda i: i.job_id
+        )
+        await ledger.accept(acceptance(99))
+        await asyncio.gather(*map(ledger.accept, items))
+        newest_first = [item.job_id for item in reversed(items)]
+        assert await ledger.cancel(newest_first[2], name) == "queued"
+        servers.redis("superuser").hdel(keys.job(newest_first[1]), "state")
+        servers.redis("superuser").delete(keys.job(newest_first[4]))
+        seen: list[str] = []
+        wanted = Wanted(limit=2)
+        while True:
+            page = await ledger.page(name, wanted)
+            seen += [record.job_id for record in page.records]
+            if page.after is None:
+                break
+            wanted = replace(wanted, after=page.after)
+        assert seen == [newest_first[number] for number in (0, 2, 3, 5, 6)]
+        cancelled = await ledger.page(name, Wanted(status="cancelled"))
+        assert [record.job_id for record in cancelled.records] == [newest_first[2]]
+        assert cancelled.after is None
+
+    on(settings, test)
+
+
+def test_a_job_is_kept_with_its_seal_until_that_is_gone(
+    servers: Servers, settings: RedisSettings
+) -> None:
+    async def test(ledger: GatewayLedger) -> None:
+        item = acceptance(1)
+        assert await ledger.kept(item.job_id) is None
+        await ledger.accept(item)
+        found = await ledger.kept(item.job_id)
+        assert found is not None
+        assert (found.record.job_id, found.seal) == (item.job_id, item.seal)
+        assert await ledger.cancel(item.job_id, item.producer) == "queued"
+        found = await ledger.kept(item.job_id)
+        assert found is not None
+        assert (found.record.state, found.seal) == ("cancelled", None)
+        servers.redis("superuser").set(keys.seal(item.job_id), "hunter2")
+        with pytest.raises(PackedInvalid):
+            await ledger.kept(item.job_id)
+
+    on(settings, test)
+
+
 def test_a_nonce_is_new_once_per_key(settings: RedisSettings) -> None:
     async def test(ledger: GatewayLedger) -> list[bool]:
         nonce = f"n-{time.time_ns()}"
@@ -154,6 +208,8 @@ CALLS: list[Callable[[GatewayLedger], Awaitable[object]]] = [
     lambda ledger: ledger.accept(acceptance(1)),
     lambda ledger: ledger.use_nonce("k", "n"),
     lambda ledger: ledger.read(acceptance(1).job_id),
+    lambda ledger: ledger.kept(acceptance(1).job_id),
+    lambda ledger: ledger.page("shop", Wanted()),
     lambda ledger: ledger.cancel(acceptance(1).job_id, "shop"),
     lambda ledger: ledger.purgeable(0, 1),
     lambda ledger: ledger.purged(["jobs/x"]),
