@@ -30,6 +30,8 @@ LOAD_AFTER_S: Final = 90.0
 TELL_EVERY_S: Final = 10.0
 #: More faults than this part that could not be done make a campaign fail.
 MOST_NOT_INJECTED: Final = 0.02
+#: A campaign in which less than this part of the jobs was accepted says too little.
+LEAST_ACCEPTED: Final = 0.97
 #: What the faults explain in the quarantine: a worker whose clock is an hour behind refuses.
 EXPLAINED: Final = frozenset({"issued_in_future"})
 
@@ -66,6 +68,7 @@ class Injected:
 class Outcome:
     """What a campaign found."""
 
+    terms: Terms
     injected: tuple[Injected, ...]
     accepted: int
     open_jobs: int
@@ -86,6 +89,8 @@ class Outcome:
             found.append(f"{self.open_jobs} jobs have not settled {DRAIN_S:g} s after the end")
         if self.missed > max(1, MOST_NOT_INJECTED * len(self.injected)):
             found.append(f"{self.missed} of {len(self.injected)} faults could not be injected")
+        if self.accepted < LEAST_ACCEPTED * self.terms.jobs:
+            found.append(f"only {self.accepted} of {self.terms.jobs} jobs were accepted")
         return tuple(found)
 
 
@@ -99,6 +104,8 @@ class Campaign:
         self._counts = load.Progress()
         self._journal = system.directory / "journal.jsonl"
         self._stop = threading.Event()
+        #: For the load alone: it has had its time.
+        self._enough = threading.Event()
         self._under_way = 0
         self._injected: list[Injected] = []
         self._lock = threading.Lock()
@@ -114,14 +121,17 @@ class Campaign:
             self._inject_all()
             self._tell.tell("mended", "faults", f"{len(self._injected)} done; the load ends")
             sending.join(LOAD_AFTER_S)
+            self._enough.set()
+            sending.join()
             open_jobs = self._drain()
             load.answers(self.system.targets, self._journal)
         finally:
             self._stop.set()
+            self._enough.set()
             sending.join()
             releasing.join()
         verdict = self._judge(started_at)
-        return Outcome(tuple(self._injected), self._counts.accepted, open_jobs, verdict)
+        return Outcome(self.terms, tuple(self._injected), self._counts.accepted, open_jobs, verdict)
 
     def _load(self) -> None:
         load.run(
@@ -130,7 +140,7 @@ class Campaign:
             seconds=self.terms.span_s,
             journal=self._journal,
             seed=self.terms.seed,
-            stop=self._stop,
+            stop=self._enough,
             progress=self._counts,
         )
 
