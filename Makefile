@@ -14,7 +14,7 @@ WORKERS ?= 2
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
-setup: ## Install what is missing: virtual environment, locked packages, redis-server
+setup: ## Install what is missing: virtual environment, locked packages, redis-server, rabbitmq-server
 	@mkdir -p "$(TMPDIR)"
 	@deploy/setup.sh
 

@@ -30,7 +30,7 @@ def scan(stack: Stack, secrets: Sequence[str]) -> Scan:
 
 
 def sources(stack: Stack) -> Iterator[Source]:
-    """Redis with its files, its slow log and its ACL log; all logs; our processes' /proc."""
+    """Redis with its files, its slow log and its ACL log; RabbitMQ's files; logs; our /proc."""
     servers = stack.servers
     client: Any
     for database in (0, 1):
@@ -38,9 +38,15 @@ def sources(stack: Stack) -> Iterator[Source]:
         yield from redis_keys(f"redis-{database}", client)
     yield from redis_diagnostics(client)
     yield from files(servers.paths.redis)
+    yield from files(servers.paths.rabbit)
     yield from files(servers.paths.logs)
     yield from files(stack.logs)
-    running = [*stack.processes.values(), servers.local.redis, servers.local.vault]
+    running = [
+        *stack.processes.values(),
+        servers.local.redis,
+        servers.local.vault,
+        servers.local.rabbit,
+    ]
     for child in running:
         if child is not None:
             yield from processes(child.pid)

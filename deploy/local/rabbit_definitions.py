@@ -16,10 +16,10 @@ SOURCES: Final = Path(__file__).parent.parent / "rabbitmq"
 VHOST: Final = "countersign"
 
 
-def render_definitions(queues: Sequence[str]) -> str:
+def render_definitions(queues: Sequence[str], *, with_superuser: bool) -> str:
     """Render the definitions for queues; a name with `*` is a pattern, and no queue is made."""
     merged: dict[str, list[Any]] = {"vhosts": [], "users": [], "permissions": []}
-    for name in ("roles", "superuser"):
+    for name in ("roles", "superuser") if with_superuser else ("roles",):
         source = json.loads((SOURCES / f"{name}.json").read_text("utf-8"))
         for kind, entries in source.items():
             merged[kind] += entries

@@ -51,7 +51,8 @@ def start_rabbit(paths: StackPaths, ports: StackPorts, queues: Sequence[str]) ->
     """
     if not _SERVER.exists():
         raise StackError(_MISSING.format("RabbitMQ"))
-    write_atomic(paths.rabbit / "definitions.json", render_definitions(queues).encode())
+    definitions = render_definitions(queues, with_superuser=True)
+    write_atomic(paths.rabbit / "definitions.json", definitions.encode())
     write_atomic(paths.rabbit / "rabbitmq.conf", render_config(paths, ports).encode())
     write_atomic(paths.rabbit / "enabled_plugins", b"[rabbitmq_auth_mechanism_ssl].\n")
     _ensure_cookie(paths.rabbit / ".erlang.cookie")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.local.process import Child
+from tests.canary import scan
 from tests.servers.marks import wait_until
 from tests.servers.rabbit import RabbitSite
 from tests.workers.site import name
@@ -43,6 +44,19 @@ def test_a_secret_reaches_its_task(rabbit_site: RabbitSite) -> None:
     used = name("used")
     status = rabbit_site.producer.run("test.use", {"name": used, "token": "tok_" + "Zx83" * 6})
     assert (status["status"], status["result"]) == ("succeeded", 28)
+
+
+def test_a_secret_is_not_in_rabbitmq(rabbit_site: RabbitSite) -> None:
+    """Nor anywhere else, with its hint in the queue; that the search finds what is there, too."""
+    secret, used = "tok_" + "Zx84" * 6, name("used")
+    job_id = rabbit_site.submit("test.use", name=used, token=secret)
+    wait_until(lambda: rabbit_site.published(job_id) and rabbit_site.queued() == 1)
+    assert scan(rabbit_site.stack, [secret]).hits == ()
+    assert [hit for hit in scan(rabbit_site.stack, [job_id]).hits if "rabbitmq/mnesia" in hit]
+    rabbit_site.worker("worker-of-secret")
+    rabbit_site.settled(job_id)
+    rabbit_site.stack.stop("worker-of-secret")
+    assert scan(rabbit_site.stack, [secret]).hits == ()
 
 
 def test_many_jobs_run_once_each(rabbit_site: RabbitSite, worker: Child) -> None:
