@@ -31,7 +31,7 @@ from deploy.local.redis_acl import queue_keys
 T = TypeVar("T")
 Injection = Callable[[System, Fault], AbstractContextManager[None]]
 #: How long a server that has just been restarted may take before a fault for it is given up.
-TRY_S: Final = 10.0
+TRY_S: Final = 20.0
 MEND_S: Final = 60.0
 FAKETIME: Final = "*/faketime/libfaketime.so.1"
 _PAUSE_S: Final = 0.1
@@ -239,7 +239,7 @@ def _write_pair(pair: tuple[Path, Path], certificate: bytes, key: bytes) -> None
 
 
 def _child(system: System, fault: Fault) -> int:
-    children = system.children(fault.target.partition(" ")[0])
+    children = system.children(fault.target.partition(" ")[0], wait_s=TRY_S)
     return children[int(fault.amount * len(children))]
 
 

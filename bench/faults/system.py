@@ -40,8 +40,13 @@ from signing.http_signer import RequestSigner
 ROOT: Final = Path(__file__).parents[2]
 TASKS: Final = "bench.faults.tasks"
 PRODUCERS: Final = ("acme", "birch", "cedar")
-#: Short, so that what a fault takes away comes back within the campaign.
-SHORT: Final = {"COUNTERSIGN_LEASE_SECONDS": "5", "COUNTERSIGN_REPUBLISH_SECONDS": "2"}
+#: Short times, so that what a fault takes away comes back within the campaign; and processes enough
+#: for the load, though half of them may be down.
+SHORT: Final = {
+    "COUNTERSIGN_LEASE_SECONDS": "5",
+    "COUNTERSIGN_REPUBLISH_SECONDS": "2",
+    "COUNTERSIGN_CONCURRENCY": "4",
+}
 #: The append-only file keeps every state that a job ever had: the checker reads it.
 REDIS_SETTINGS: Final = {"auto-aof-rewrite-percentage": "0"}
 #: Certificates count for clocks that are behind by an hour as well.
