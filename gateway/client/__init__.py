@@ -16,7 +16,7 @@ from gateway.client.errors import (
     TransportError,
 )
 from gateway.client.system import System
-from gateway.client.types import JobError, JobStatus, SubmittedJob, Task
+from gateway.client.types import JobError, JobStatus, JobSummary, SubmittedJob, Task
 from signing.claims import ResultClaims
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "JobError",
     "JobFailed",
     "JobStatus",
+    "JobSummary",
     "NotSettled",
     "ProblemError",
     "ResultClaims",

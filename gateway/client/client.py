@@ -2,15 +2,16 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import urlencode
 
 from gateway.client.address import read_address
 from gateway.client.endings import JobFailed, NotSettled
-from gateway.client.errors import ClientError, ProblemError
+from gateway.client.errors import ClientError, ProblemError, TransportError
 from gateway.client.exchange import Call, Exchange, OnRetry
 from gateway.client.keys import KeyCache, verified_claims
 from gateway.client.submission import check_idempotency_key, job_body
@@ -18,8 +19,10 @@ from gateway.client.system import System
 from gateway.client.transport import Transport
 from gateway.client.types import (
     JobStatus,
+    JobSummary,
     SubmittedJob,
     Task,
+    read_page,
     read_status,
     read_submitted,
     read_tasks,
@@ -33,6 +36,8 @@ from signing.strict_json import JsonObject, JsonValue
 
 #: The longest that a gateway holds a request for a job to settle.
 MAX_HOLD_S: Final = 60
+#: The most jobs that a gateway lists at once.
+MAX_PAGE: Final = 100
 #: A gateway that answers at once, though asked to hold, is not asked more often than so.
 PAUSE_S: Final = 0.5
 KEY_BYTES: Final = 16
@@ -121,22 +126,24 @@ class Client:
             ProblemError, TransportError: with the idempotency key, under which the same
                 submission may be made again.
         """
-        made = idempotency_key is None
-        key = self._system.random(KEY_BYTES).hex() if made else idempotency_key or ""
         body = job_body(
             task, args, not_before=not_before, delay=delay, expires=expires, priority=priority
         )
-        headers = {
-            "content-type": "application/json",
-            "idempotency-key": check_idempotency_key(key),
-        }
-        call = Call("POST", "/v1/jobs", self._timeout, self._retry_for, headers, body)
-        try:
-            reply = self._exchange.call(call)
-            return read_submitted(reply.document, reply.location, key)
-        except ClientError as error:
-            error.idempotency_key = key
-            raise
+        return self._submit("/v1/jobs", body, idempotency_key)
+
+    def replay(self, job_id: str, *, idempotency_key: str | None = None) -> SubmittedJob:
+        """Have a job that failed or expired run again, as a new one.
+
+        Args:
+            job_id: of the job that failed or expired.
+            idempotency_key: made where it is left out.
+
+        Raises:
+            ProblemError: `not_replayable` where it is in another state, or had secrets; others,
+                and the idempotency key, as `submit`.
+            ValueError, TransportError: as `submit`.
+        """
+        return self._submit(f"{_job_target(job_id)}/replay", b"", idempotency_key)
 
     def status(self, job_id: str, *, wait: int = 0) -> JobStatus:
         """Ask how a job stands.
@@ -219,6 +226,27 @@ class Client:
             if error.code != "not_cancellable" or self.status(job_id).status != "cancelled":
                 raise
 
+    def jobs(
+        self, *, status: str | None = None, task: str | None = None, limit: int | None = None
+    ) -> Iterator[JobSummary]:
+        """List this producer's jobs, newest first; pages are fetched as they are needed.
+
+        Every job that is there at the first page comes once; what is accepted meanwhile does not.
+
+        Args:
+            status: only jobs in this state.
+            task: only jobs of this task.
+            limit: how many at most; all of them without it.
+
+        Raises:
+            ValueError: where `limit` is below 1.
+            ProblemError, TransportError: where the gateway refuses or cannot be asked; raised
+                while the list is gone through.
+        """
+        if limit is not None and limit < 1:
+            raise ValueError("limit is a whole number above 0")
+        return self._jobs({"status": status, "task": task}, limit)
+
     def tasks(self) -> tuple[Task, ...]:
         """Ask which tasks this producer may submit.
 
@@ -245,6 +273,36 @@ class Client:
 
     def __repr__(self) -> str:
         return f"Client({self._address.url!r}, key_id={self._key_id!r})"
+
+    def _submit(self, target: str, body: bytes, idempotency_key: str | None) -> SubmittedJob:
+        made = idempotency_key is None
+        key = self._system.random(KEY_BYTES).hex() if made else idempotency_key or ""
+        headers = {"idempotency-key": check_idempotency_key(key)}
+        if body:
+            headers["content-type"] = "application/json"
+        call = Call("POST", target, self._timeout, self._retry_for, headers, body)
+        try:
+            reply = self._exchange.call(call)
+            return read_submitted(reply.document, reply.location, key)
+        except ClientError as error:
+            error.idempotency_key = key
+            raise
+
+    def _jobs(self, filters: Mapping[str, str | None], limit: int | None) -> Iterator[JobSummary]:
+        query = {name: value for name, value in filters.items() if value is not None}
+        left = math.inf if limit is None else limit
+        while left > 0:
+            query["limit"] = str(min(left, MAX_PAGE))
+            target = f"/v1/jobs?{urlencode(query)}"
+            call = Call("GET", target, self._timeout, self._retry_for)
+            page = read_page(self._exchange.call(call).document)
+            yield from page.jobs
+            left -= len(page.jobs)
+            if page.next is None:
+                return
+            if page.next == query.get("cursor"):
+                raise TransportError("the list does not go on", code="answer_invalid")
+            query["cursor"] = page.next
 
     def _status(self, job_id: str, hold: int, within: float) -> JobStatus:
         target = _job_target(job_id) + (f"?wait={hold}" if hold else "")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from gateway.client.members import Members, invalid
 from signing.ledger.states import TERMINAL
@@ -43,14 +43,12 @@ class JobError:
 
 
 @dataclass(frozen=True, slots=True)
-class JobStatus:
-    """How a job stands, as the gateway tells it.
+class JobSummary:
+    """How a job stands, in short, as a list tells it.
 
     Attributes:
         status: one of the contract's states.
-        result, error: as told; `Client.verified_result` checks them against the worker's seal.
-        seal: digest of the job's seal, which its result is bound to.
-        sealed_result: the result as the worker sealed it, a DSSE envelope's JSON.
+        error: why it failed or waits, as the gateway tells it.
     """
 
     id: str
@@ -63,15 +61,36 @@ class JobStatus:
     expires_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    seal: str
-    result: JsonValue = field(repr=False)
     error: JobError | None
-    sealed_result: bytes | None = field(repr=False)
 
     @property
     def settled(self) -> bool:
         """Whether the status is final."""
         return self.status in _SETTLED
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus(JobSummary):
+    """How a job stands, as the gateway tells it.
+
+    Attributes:
+        seal: digest of the job's seal, which its result is bound to.
+        result: as told, like `error`; `Client.verified_result` checks them against the worker's
+            seal.
+        sealed_result: the result as the worker sealed it, a DSSE envelope's JSON.
+    """
+
+    seal: str
+    result: JsonValue = field(repr=False)
+    sealed_result: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Some of a producer's jobs; `next` is the cursor to more of them."""
+
+    jobs: tuple[JobSummary, ...]
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +133,22 @@ def read_status(document: JsonObject, job_id: str) -> JobStatus:
     if members.job_id("id") != job_id:
         raise invalid("it is about another job")
     return JobStatus(
-        id=job_id,
-        status=members.text("status"),
-        task=members.text("task"),
-        attempts=members.integer("attempts"),
-        max_attempts=members.integer("max_attempts"),
-        accepted_at=members.time("accepted_at"),
-        due_at=members.time("due_at"),
-        expires_at=members.time("expires_at"),
-        started_at=members.optional_time("started_at"),
-        finished_at=members.optional_time("finished_at"),
+        **_summary(members),
         seal=members.text("seal"),
         result=document.get("result"),
-        error=_error(members),
         sealed_result=_sealed(members.optional("sealed_result")),
     )
+
+
+def read_page(document: JsonObject) -> JobPage:
+    """Read one page of a list of jobs.
+
+    Raises:
+        TransportError: code `answer_invalid`.
+    """
+    members = Members(document)
+    jobs = tuple(JobSummary(**_summary(each)) for each in members.each("jobs"))
+    return JobPage(jobs, members.optional_text("next"))
 
 
 def read_tasks(document: JsonObject) -> tuple[Task, ...]:
@@ -149,6 +169,22 @@ def read_tasks(document: JsonObject) -> tuple[Task, ...]:
         )
         for members in Members(document).each("tasks")
     )
+
+
+def _summary(members: Members) -> dict[str, Any]:
+    return {
+        "id": members.job_id("id"),
+        "status": members.text("status"),
+        "task": members.text("task"),
+        "attempts": members.integer("attempts"),
+        "max_attempts": members.integer("max_attempts"),
+        "accepted_at": members.time("accepted_at"),
+        "due_at": members.time("due_at"),
+        "expires_at": members.time("expires_at"),
+        "started_at": members.optional_time("started_at"),
+        "finished_at": members.optional_time("finished_at"),
+        "error": _error(members),
+    }
 
 
 def _error(members: Members) -> JobError | None:

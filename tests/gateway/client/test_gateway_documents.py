@@ -7,10 +7,11 @@ from starlette.responses import Response
 
 from gateway.client.problems import document_of, problem_of
 from gateway.client.transport import Answer
-from gateway.client.types import read_status, read_submitted, read_tasks
+from gateway.client.types import read_page, read_status, read_submitted, read_tasks
 from gateway.endpoints import _task_view
 from gateway.errors import PROBLEMS, ProblemMember, Refused
 from gateway.ledger import JobState
+from gateway.listing import Page, page_view
 from gateway.problems import problem_response
 from gateway.status import job_view
 from gateway.types import Receipt
@@ -36,6 +37,8 @@ def record(**changes: Any) -> Record:
         "priority": 5,
         "attempt": 0,
         "max_attempts": 5,
+        "on_lost": "hold",
+        "has_secret": False,
         "seal_digest": "sha-256:00",
         "accepted": NOW,
         "due": NOW,
@@ -90,6 +93,17 @@ def test_a_receipt_is_read() -> None:
     receipt = Receipt(JOB_ID, "payments.capture", ("/args/card",), repeated=False)
     job = read_submitted(document_of(answer(receipt.as_json(), 202), now=NOW), "", "k-1")
     assert (job.id, job.task, job.secrets) == (JOB_ID, "payments.capture", ("/args/card",))
+
+
+def test_a_page_of_jobs_is_read() -> None:
+    held = record(state="held", error="worker_lost", started=NOW)
+    read = read_page(document_of(answer(page_view(Page((held,), JOB_ID))), now=NOW))
+    [job] = read.jobs
+    assert (job.id, job.status, job.task, job.finished_at) == (JOB_ID, "held", held.task, None)
+    assert job.error is not None
+    assert job.error.code == "worker_lost"
+    assert read.next == JOB_ID
+    assert read_page(document_of(answer(page_view(Page((), None))), now=NOW)).next is None
 
 
 def test_the_list_of_tasks_is_read() -> None:
