@@ -2,7 +2,7 @@
 
 Two Redis over TLS stand side by side, filled by the real scripts: one with 100 jobs waiting, one
 with a million in the queue and a million that are due in a month. Every step of a job's life is
-measured on both in turns, for each job by the wall and by Redis's own clock.
+measured on both in turns, for each job by the wall and by what Redis's processor took.
 """
 
 import json
@@ -19,13 +19,15 @@ from typing import Any, Final
 from bench.scale.fill import MONTH_MS, fill, publish_all
 from bench.scale.idle import Idle, idle_cost
 from bench.scale.measure import PER_JOB, PER_LOOK, Figures, Rounds
-from bench.scale.place import Place
+from bench.scale.place import Place, Spent
 
 RESULTS: Final = Path("bench/results")
 FEW: Final = 100
-#: A step may cost so much more among a million: log2 of a million by log2 of a hundred is 3, of
-#: which the walk down an index is a small part; an index that is read through would be 10,000.
+#: By the wall, with the round trip and the sync that a batch needs, a job costs the same.
 BOUND: Final = 1.5
+#: Redis's own processor may take what a walk down a tree of a million takes over one of a hundred:
+#: log2 of a million by log2 of a hundred. An index that is read through would take 10,000.
+REDIS_BOUND: Final = 3.0
 #: Ticks of the processor's clock are 10 ms: so much a second is not told from nothing.
 IDLE_MS: Final = 5.0
 
@@ -52,13 +54,17 @@ def main() -> None:
         f"{memory / jobs:.0f} bytes a waiting job; {due:.1f} us a job to take the first of them all"
     )
     print(f"{time.perf_counter() - started:.0f} s in all")
-    missed = [step for step, ratio in ratios.items() if ratio > BOUND]
+    missed = [
+        step
+        for step, ratio in ratios.items()
+        if ratio.wall_us > BOUND or ratio.redis_us > REDIS_BOUND
+    ]
     if idle[1].dispatcher_ms > idle[0].dispatcher_ms * BOUND + IDLE_MS:
         missed.append("an idle dispatcher")
     if idle[1].redis_ms > idle[0].redis_ms * BOUND + IDLE_MS:
         missed.append("its Redis")
     for step in missed:
-        print(f"costs more than {BOUND:g} times as much: {step}")
+        print(f"costs too much more: {step}")
     _keep(options, figures, ratios, idle, memory / jobs)
     raise SystemExit(1 if missed else 0)
 
@@ -94,21 +100,24 @@ def _fill(place: Place, waiting: int, in_a_month: int) -> float:
     return took
 
 
-def _ratio(few: Figures, many: Figures, step: str) -> float:
-    """The middle one of the rounds' ratios, by Redis's own clock."""
-    pairs = zip(few.steps[step], many.steps[step], strict=True)
-    return median(b.redis_us / a.redis_us for a, b in pairs)
+def _ratio(few: Figures, many: Figures, step: str) -> Spent:
+    """The middle ones of the rounds' ratios."""
+    pairs = list(zip(few.steps[step], many.steps[step], strict=True))
+    wall = median(late.wall_us / early.wall_us for early, late in pairs)
+    # A step may be shorter than what the processor's clock tells apart.
+    redis = median(max(1.0, late.redis_us) / max(1.0, early.redis_us) for early, late in pairs)
+    return Spent(wall, redis)
 
 
 def _print(
-    waiting: int, figures: tuple[Figures, Figures], ratios: dict[str, float], idle: list[Idle]
+    waiting: int, figures: tuple[Figures, Figures], ratios: dict[str, Spent], idle: list[Idle]
 ) -> None:
-    print(f"{'':28}{'Redis, us':>20}{'by the wall, us':>22}{'ratio':>8}")
-    print(f"{'jobs waiting':28}{FEW:>10,}{waiting:>10,}{FEW:>11,}{waiting:>11,}")
+    print(f"{'us a job':28}{'of Redis':>20}{'ratio':>8}{'by the wall':>23}{'ratio':>8}")
+    print(f"{'jobs waiting':28}{FEW:>10,}{waiting:>10,}{'':8}{FEW:>12,}{waiting:>11,}")
     for step, ratio in ratios.items():
         few, many = figures[0].median(step), figures[1].median(step)
-        inside = f"{few.redis_us:10.1f}{many.redis_us:10.1f}"
-        print(f"{step:28}{inside}{few.wall_us:11.1f}{many.wall_us:11.1f}{ratio:8.2f}")
+        inside = f"{few.redis_us:10.1f}{many.redis_us:10.1f}{ratio.redis_us:8.2f}"
+        print(f"{step:28}{inside}{few.wall_us:12.1f}{many.wall_us:11.1f}{ratio.wall_us:8.2f}")
     for name in ("dispatcher_ms", "redis_ms"):
         few_ms, many_ms = getattr(idle[0], name), getattr(idle[1], name)
         print(f"idle: {name:22}{few_ms:10.1f}{many_ms:10.1f}   ms of processor a second")
@@ -117,7 +126,7 @@ def _print(
 def _keep(
     options: Any,
     figures: tuple[Figures, Figures],
-    ratios: dict[str, float],
+    ratios: dict[str, Spent],
     idle: list[Idle],
     bytes_a_job: float,
 ) -> None:
@@ -126,7 +135,7 @@ def _keep(
         step: {
             "few": asdict(figures[0].median(step)),
             "many": asdict(figures[1].median(step)),
-            "ratio": ratio,
+            "ratio": asdict(ratio),
         }
         for step, ratio in ratios.items()
     }
@@ -134,7 +143,7 @@ def _keep(
         "few": FEW,
         "many": options.waiting,
         "rounds": options.rounds,
-        "bound": BOUND,
+        "bounds": {"wall": BOUND, "redis": REDIS_BOUND},
         "steps": steps,
         "idle_ms_a_second": {"few": asdict(idle[0]), "many": asdict(idle[1])},
         "bytes_a_waiting_job": bytes_a_job,

@@ -78,7 +78,7 @@ def dispatcher_settings(env: Environment) -> DispatcherSettings:
         broker=broker_settings(env),
         queues=tuple(sorted(_catalog(env).queues)),
         republish_after_ms=1000
-        * env.integer("COUNTERSIGN_REPUBLISH_SECONDS", 10, least=1, most=3600),
+        * env.integer("COUNTERSIGN_REPUBLISH_SECONDS", 5, least=1, most=3600),
     )
 
 

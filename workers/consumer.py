@@ -26,8 +26,10 @@ from workers.request import PoolRequest
 from workers.types import Claimed
 
 #: Seconds until a broker that is away is asked again, at first and at most.
-RETRY_FIRST_S: Final = 0.5
-RETRY_MOST_S: Final = 3.0
+RETRY_FIRST_S: Final = 0.25
+RETRY_MOST_S: Final = 1.0
+#: A pool process that died is missed at the second look; celery looks every 5 s.
+LOOK_AT_POOL_S: Final = 0.5
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +57,8 @@ class Handover(bootsteps.StartStopStep):  # type: ignore[misc]
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._reader, False)
         os.set_blocking(self._writer, False)
+        self._pool = consumer.pool
+        self._looking: Any = None
         self._to_pool: Callable[[Claimed], None] = consumer.run_claimed
         consumer.pipeline.start(self.put)
 
@@ -67,8 +71,14 @@ class Handover(bootsteps.StartStopStep):  # type: ignore[misc]
             return  # the pipe is full of wake-ups already
 
     def register_with_event_loop(self, _consumer: Any, hub: Any) -> None:
-        """Read the pipe in the event loop (called anew after each lost connection)."""
+        """Read the pipe in the event loop, and look after the pool.
+
+        Called anew after each lost connection.
+        """
         hub.add_reader(self._reader, self._wake)
+        if self._looking is not None:
+            self._looking.cancel()  # timers outlive the connection
+        self._looking = hub.call_repeatedly(LOOK_AT_POOL_S, self._pool.maintain_pool)
 
     def _wake(self, *_: Any) -> None:
         try:

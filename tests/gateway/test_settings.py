@@ -116,6 +116,6 @@ def test_a_dispatcher_is_set(values: dict[str, str]) -> None:
     assert settings.queues == ("fast",)
     assert isinstance(settings.broker, RedisSettings)
     assert (settings.ledger.database, settings.broker.database) == (0, 1)
-    assert settings.republish_after_ms == 10_000
+    assert settings.republish_after_ms == 5_000
     slower = {"COUNTERSIGN_REPUBLISH_SECONDS": "30"}
     assert dispatcher_settings(Environment(values | slower)).republish_after_ms == 30_000

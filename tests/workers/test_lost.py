@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 from tests.servers.marks import wait_until
 from tests.workers.site import Site, name
@@ -32,6 +33,18 @@ def test_a_killed_pool_process(site: Site) -> None:
     assert failed["error"] == {"code": "worker_lost"}
     assert worker.status is None
     assert "lost its process" in site.stack.log("worker")
+
+
+def test_a_killed_pool_process_is_missed_within_two_seconds(site: Site) -> None:
+    # Three times: at which moment between two looks it dies is left to chance.
+    site.worker(concurrency="1")
+    for _ in range(3):
+        lost = name("lost")
+        job_id = site.submit("test.wait_held", name=lost)
+        os.kill(site.marks.wait_for(lost, "begun")[0].pid, signal.SIGKILL)
+        killed = time.monotonic()
+        site.wait_status(job_id, "held")
+        assert time.monotonic() - killed < 2.0
 
 
 def test_a_killed_worker(site: Site) -> None:
