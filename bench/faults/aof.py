@@ -58,8 +58,12 @@ class CommandLog:
             return [], self._line_end(place, limit) + 2
         count, place = self._number(place, _ARRAY)
         command: Command = []
+        find, number = data.find, self._number
         for _ in range(count):
-            size, start = self._number(place, _BULK)
+            # Most lengths have one digit or two; all others are read with more care.
+            stop = find(_END, place, place + 6)
+            digits = data[place + 1 : stop] if stop > 0 and data[place] == _BULK else b""
+            size, start = (int(digits), stop + 2) if digits.isdigit() else number(place, _BULK)
             place = start + size + 2
             if place > limit:
                 raise _Cut

@@ -1,6 +1,7 @@
 """The search for the campaign's secrets in all that it wrote."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +16,18 @@ _CHUNK: Final = 1_048_576
 #: More than a sealed job may take, so that nothing is cut apart.
 _OVERLAP: Final = 131_072
 _AOF: Final = ".aof"
+#: No secret of a campaign is as short as this, in whatever form; and no name is as long as that.
+_SHORTEST, _NAME = 24, 200
 
 
 def scan(secrets: Sequence[str], directories: Iterable[Path], extra: Iterable[Source]) -> Scanned:
-    """Look for secrets in every file below the directories, and in what is given besides."""
+    """Look for secrets in every file below the directories, and in what is given besides.
+
+    Raises:
+        ValueError: for a secret that is so short that not everything is searched for it.
+    """
+    if any(len(secret) < _SHORTEST for secret in secrets):
+        raise ValueError("a secret that is searched for is too short")
     found = search(secrets, unwrapped(_sources(directories, extra)))
     return Scanned(found.places, found.bytes_read, found.hits)
 
@@ -33,24 +42,40 @@ def _sources(directories: Iterable[Path], extra: Iterable[Source]) -> Iterator[S
 
 
 def pieces(data: bytes, *, is_log: bool) -> Iterator[bytes]:
-    """Part a file: a log of commands into its commands, the small ones together."""
+    """Part a file: a log of commands into its values, the small ones together."""
     done = 0
     if is_log:
-        log, small, size = CommandLog(data), list[bytes](), 0
-        try:
-            for command in log:
-                text = b" ".join(command)
-                small.append(text)
-                size += len(text)
-                if size > _TOGETHER or len(text) > 1000:
-                    yield b"\n".join(small)
-                    small, size = [], 0
-        except AofDamaged:
-            pass  # what follows is no command: it is searched as it is
-        yield b"\n".join(small)
+        log = CommandLog(data)
+        yield from _together(_values(log))
         done = log.whole
     for start in range(done, len(data), _CHUNK):
         yield data[start : start + _CHUNK + _OVERLAP]
+
+
+def _values(log: CommandLog) -> Iterator[bytes]:
+    """Give what may hold a secret; names and ids, which come again and again, once."""
+    seen: set[bytes] = set()
+    # What comes after damage is no command: it is searched as it is.
+    with suppress(AofDamaged):
+        for command in log:
+            for value in command:
+                if len(value) < _SHORTEST or value in seen:
+                    continue
+                if len(value) < _NAME:
+                    seen.add(value)
+                yield value
+
+
+def _together(values: Iterable[bytes]) -> Iterator[bytes]:
+    small: list[bytes] = []
+    size = 0
+    for value in values:
+        small.append(value)
+        size += len(value)
+        if size > _TOGETHER or len(value) > _NAME:
+            yield b"\n".join(small)
+            small, size = [], 0
+    yield b"\n".join(small)
 
 
 def _files(place: Path) -> Iterator[Path]:

@@ -15,7 +15,7 @@ CANARY = "canary-" + "0123456789ab" * 2
 
 def planted(value: bytes) -> bytes:
     """A log of commands with a value among many others."""
-    others = [one([b"HSET", b"cs:job:%d" % n, b"state", b"queued"]) for n in range(3000)]
+    others = [one([b"HSET", b"cs:job:%030d" % n, b"state", b"queued"]) for n in range(3000)]
     return b"".join([*others, one([b"SET", b"cs:seal:a", value]), *others])
 
 
@@ -48,10 +48,16 @@ def test_what_is_given_besides_and_single_files_are_searched(tmp_path: Path) -> 
     assert scan([CANARY], (), [("slowlog", CANARY.encode())]).hits
 
 
+def test_a_short_secret_is_not_searched_for_in_vain() -> None:
+    with pytest.raises(ValueError, match="too short"):
+        scan(["short"], (), ())
+
+
 def test_nothing_of_a_file_is_left_out(tmp_path: Path) -> None:
     data = planted(b"x" * 5000)
     parted = b"".join(pieces(data, is_log=True))
-    assert all(b"cs:job:%d " % n in parted + b" " for n in range(0, 3000, 7))
+    assert all(b"cs:job:%030d" % n in parted for n in range(0, 3000, 7))
+    assert b"x" * 5000 in parted
     damaged = data + b"?" + CANARY.encode()
     assert any(CANARY.encode() in piece for piece in pieces(damaged, is_log=True))
     large = b"y" * 2_000_000 + CANARY.encode()
