@@ -24,7 +24,7 @@ WEIGHTS: Final[Mapping[Kind, int]] = {
     "cancelled": 4,
     "invalid": 1,
 }
-SMALLEST, LARGEST = 200, 8000
+SMALLEST, LARGEST = 100, 2000
 _WORDS: Final = ("order", "parcel", "invoice", "paid", "late", "north", "seven", "green", "river")
 
 
