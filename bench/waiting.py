@@ -57,7 +57,7 @@ def main() -> None:
     missed = [
         step
         for step, ratio in ratios.items()
-        if ratio.wall_us > BOUND or ratio.redis_us > REDIS_BOUND
+        if (step in PER_JOB and ratio.wall_us > BOUND) or ratio.redis_us > REDIS_BOUND
     ]
     if idle[1].dispatcher_ms > idle[0].dispatcher_ms * BOUND + IDLE_MS:
         missed.append("an idle dispatcher")

@@ -42,6 +42,8 @@ READY_S: Final = 30.0
 #: Longer than any bound: what takes so long counts as never.
 NEVER_S: Final = 60.0
 FINAL: Final = frozenset({"succeeded", "failed", "expired", "cancelled"})
+#: A job that takes no longer met nothing that was still broken.
+CALM_S: Final = 1.5
 _LOOK_S: Final = 0.005
 
 
@@ -150,7 +152,7 @@ class Site:
         deadline = time.monotonic() + NEVER_S
         while time.monotonic() < deadline:
             at = time.monotonic()
-            if self.settle(self.submit("demo.noop", {})) - at < 0.5:
+            if self.settle(self.submit("demo.noop", {})) - at < CALM_S:
                 return
         raise SystemExit("the stack did not come to rest")
 
