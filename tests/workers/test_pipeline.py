@@ -166,6 +166,15 @@ def test_what_is_not_claimed_does_not_run(
         assert setting.ledger.quarantined == []
 
 
+def test_what_the_broker_gave_again_is_no_replay(setting: Setting) -> None:
+    setting.ledger.claim_as[job_id(1)] = Claim("succeeded", 1, True, NOW, 5)
+    setting.arrive(replace(verified(1), redelivered=True))
+    wait_until(lambda: setting.released == [job_id(1)])
+    setting.pipeline.stop()
+    assert setting.ledger.quarantined == []
+    assert setting.pool == []
+
+
 @pytest.mark.parametrize(
     ("state", "deletes"),
     [

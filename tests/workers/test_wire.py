@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from signing.errors import SealInvalid
-from workers.wire import CONTENT_TYPE, MAX_MESSAGE_BYTES, sealed_body
+from workers.types import Content, Delivered
+from workers.wire import CONTENT_TYPE, MAX_MESSAGE_BYTES, envelope, sealed_body
 
 
 def message(**changes: Any) -> bytes:
@@ -65,3 +66,32 @@ def test_anything_else_is_refused(raw: bytes, code: str) -> None:
     with pytest.raises(SealInvalid) as raised:
         sealed_body(raw)
     assert raised.value.code == code
+
+
+OURS = CONTENT_TYPE.encode()
+
+
+def test_a_body_beside_which_its_content_type_stands() -> None:
+    for encoding in (b"utf-8", b"binary"):
+        assert envelope(Delivered("fast", b"\xff", Content(OURS, encoding))) == b"\xff"
+
+
+@pytest.mark.parametrize(
+    ("raw", "content", "code"),
+    [
+        (b"x" * (MAX_MESSAGE_BYTES + 1), Content(OURS, b"utf-8"), "message_too_large"),
+        (b"{}", Content(b"", b""), "content_type_refused"),
+        (b"{}", Content(b"application/json", b"utf-8"), "content_type_refused"),
+        (b"{}", Content(OURS + b" ", b"utf-8"), "content_type_refused"),
+        (b"{}", Content(OURS, b"gzip"), "content_type_refused"),
+        (b"{}", Content(OURS, b""), "content_type_refused"),
+    ],
+)
+def test_another_content_is_refused(raw: bytes, content: Content, code: str) -> None:
+    with pytest.raises(SealInvalid) as caught:
+        envelope(Delivered("fast", raw, content))
+    assert caught.value.code == code
+
+
+def test_without_a_content_type_beside_it_a_message_is_read_as_on_redis() -> None:
+    assert envelope(Delivered("fast", message(body="{}"))) == b"{}"
