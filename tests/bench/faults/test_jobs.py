@@ -35,7 +35,7 @@ def test_sizes_are_spread() -> None:
     sizes = [len(job.body["args"]["note"]) for job in SOME]
     assert min(sizes) >= SMALLEST - 5
     assert max(sizes) <= LARGEST
-    assert sum(size > 1300 for size in sizes) > len(sizes) / 4
+    assert sum(size > 700 for size in sizes) > len(sizes) / 4
 
 
 def test_every_secret_begins_with_what_is_searched_for() -> None:
