@@ -57,25 +57,34 @@ class Dispatcher:
         """
         if self.monotonic() >= self._tend_at:
             self._tend_at = self.monotonic() + TEND_EVERY_S
-            self.tend()
+            if self.tend():
+                self._tend_at = self.monotonic()
         hints = self.ledger.take_due(BATCH)
         if hints:
             self.broker.publish(hints)
         return len(hints)
 
-    def tend(self) -> None:
-        """Bring back what was lost: leases that ended, hints that vanished, jobs that expired."""
+    def tend(self) -> bool:
+        """Bring back what was lost: leases that ended, hints that vanished, jobs that expired.
+
+        Tells whether there is more of it than a batch: the rest does not wait for a second, or a
+        wiped queue of a million would take half an hour to come back.
+        """
         delay = round(LOST_DELAY_MS * random.uniform(0.5, 1.5))
-        for reaped in self.ledger.reap(BATCH, delay):
+        lost = self.ledger.reap(BATCH, delay)
+        for reaped in lost:
             _log.warning("a worker lost job %s; it is %s now", reaped.job_id, reaped.state)
-        self.ledger.expire(BATCH)
-        self.ledger.forget(BATCH)
+        counts = [len(lost), self.ledger.expire(BATCH), self.ledger.forget(BATCH)]
         for queue in self.queues:
             in_queue = self.broker.length(queue)
             count = self.ledger.republish(queue, in_queue, self.republish_after_ms, BATCH)
             if count:
                 _log.warning("%d hints were missing in queue %s; published again", count, queue)
+            counts.append(count)
+        return max(counts) >= BATCH
 
     def _wait(self) -> float:
+        if self.monotonic() >= self._tend_at:
+            return 0.0
         due_in = self.ledger.next_due_in()
         return LONGEST_WAIT_S if due_in is None else min(LONGEST_WAIT_S, due_in)

@@ -27,6 +27,7 @@ class FakeLedger:
     delays: list[int] = field(default_factory=list)
     expired: int = 0
     forgotten: int = 0
+    forgettable: int = 0
     next_due: float | None = None
     woken: Callable[[], None] = lambda: None
 
@@ -54,7 +55,9 @@ class FakeLedger:
 
     def forget(self, most: int) -> int:
         self.forgotten += 1
-        return 0
+        count = min(most, self.forgettable)
+        self.forgettable -= count
+        return count
 
     def next_due_in(self) -> float | None:
         return self.next_due

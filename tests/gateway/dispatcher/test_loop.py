@@ -49,6 +49,17 @@ def test_it_tends_once_a_second() -> None:
     assert (ledger.expired, ledger.forgotten) == (2, 2)
 
 
+def test_it_goes_on_tending_while_there_is_more_than_a_batch() -> None:
+    ledger = FakeLedger(given={f"id-{n}": hint(n) for n in range(3)}, forgettable=2 * BATCH + 1)
+    broker = FakeBroker()
+    loop = dispatcher(ledger, broker, Clock())
+    ledger.woken = lambda: loop.stopping.set() if not ledger.forgettable else None
+    loop.run()
+    assert ledger.forgotten == 3
+    assert ledger.waits == [0.0, LONGEST_WAIT_S]
+    assert len(broker.published) == 3
+
+
 def test_lost_jobs_come_back_at_different_times(caplog: pytest.LogCaptureFixture) -> None:
     ledger, clock = FakeLedger(reaped=(Reaped("id-7", "held"),)), Clock()
     loop = dispatcher(ledger, FakeBroker(), clock)
