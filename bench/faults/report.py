@@ -91,7 +91,7 @@ def _lines(campaign: Campaign, verdict: Verdict) -> Iterator[str]:
     yield ""
     yield (
         f"read: {counts.commands} commands of Redis, {counts.searched_bytes} bytes in "
-        f"{counts.searched_places} places, {counts.torn_lines} torn lines"
+        f"{counts.searched_places} pieces, {counts.torn_lines} torn lines"
     )
     yield from _rules(verdict)
     yield from _violations(verdict)

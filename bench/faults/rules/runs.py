@@ -70,6 +70,11 @@ def quarantined(facts: Facts) -> Iterator[Seen]:
             yield Seen(None, None, f"{count} messages for {reason}")
 
 
+def _secrets(facts: Facts) -> int:
+    """How many jobs were handed in with a secret; places are counted in the report."""
+    return sum(sub.kind in ("secret", "invalid") for sub in facts.submissions.values())
+
+
 RULES: Final = (
     Rule("attempt_ran_twice", "an attempt begins once", lambda f: len(f.begun), attempt_ran_twice),
     Rule("ran_unclaimed", "what runs was claimed", lambda f: len(f.begun), ran_unclaimed),
@@ -77,6 +82,6 @@ RULES: Final = (
     Rule("effect_missing", "a success has its effect", lambda f: len(f.succeeded), effect_missing),
     Rule("effect_twice", "an effect happens once", lambda f: len(f.effects), effect_twice),
     Rule("effect_unclaimed", "an effect was claimed", lambda f: len(f.effects), effect_unclaimed),
-    Rule("canary", "no secret is found", lambda f: f.evidence.scanned.places, canary),
+    Rule("canary", "no secret is found", _secrets, canary),
     Rule("quarantined", "nothing is quarantined", lambda f: len(f.jobs), quarantined),
 )
