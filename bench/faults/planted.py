@@ -7,12 +7,15 @@ nothing. Exit status 1 where a bug is missed, or a campaign without one is not c
 import json
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from queue import Empty, Queue
 from typing import Final
 
 import click
@@ -23,7 +26,7 @@ from bench.faults.controls.directed import DIRECTED, SEED
 from bench.faults.controls.site import Site
 from bench.faults.controls.tree import CannotPlant, check_runs, copy_tree, plant
 from deploy.errors import StackError
-from deploy.supervise import interruptible, uninterrupted
+from deploy.supervise import interruptible
 
 RESULTS: Final = Path("bench/results/faults-controls.json")
 _NOT_STARTED: Final = "not started"
@@ -31,27 +34,34 @@ _NOT_STARTED: Final = "not started"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one campaign found: how often each rule was broken."""
+    """What one campaign found: how often each rule was broken; and which are right for the bug."""
 
     name: str
     part: str
     directed: str
+    rules: Sequence[str]
     found: Mapping[str, int]
     seconds: float
 
     @property
     def is_right(self) -> bool:
-        """A bug is to be found, and nothing where there is none."""
-        return bool(self.found) is bool(self.part) and _NOT_STARTED not in self.found
+        """A bug is to be found by a rule that is for it, and nothing where there is none."""
+        return bool(set(self.rules) & self.found.keys()) if self.rules else not self.found
 
 
 @click.command("planted")
 @click.option("--only", multiple=True, help="Bugs whose names have this text in them.")
 @click.option("--directed", multiple=True, type=click.Choice(list(DIRECTED)), help="Only these.")
 @click.option("--without-clean", is_flag=True, help="Leave the campaigns without a bug out.")
+@click.option("--lanes", type=click.IntRange(1, 8), default=2, show_default=True, help="At once.")
 @click.pass_context
 def planted(
-    context: click.Context, *, only: Sequence[str], directed: Sequence[str], without_clean: bool
+    context: click.Context,
+    *,
+    only: Sequence[str],
+    directed: Sequence[str],
+    without_clean: bool,
+    lanes: int,
 ) -> None:
     """Plant bugs one by one and see whether the checker finds them."""
     chosen = {
@@ -61,16 +71,12 @@ def planted(
         and (not directed or bug.directed in directed)
     }
     begun = time.monotonic()
-    rows: list[Row] = []
     try:
-        with interruptible(), _site() as (site, directory):
-            source = directory / "source"
-            copy_tree(Path(__file__).parents[2], source)
-            clean = {bug.directed for bug in chosen.values()} if not without_clean else set()
-            rows += (_clean(site, name, source) for name in DIRECTED if name in clean)
-            for name, bug in chosen.items():
-                with _copied(source, directory) as copy:
-                    rows.append(_planted(site, name, bug, copy))
+        with (
+            interruptible(),
+            tempfile.TemporaryDirectory(prefix="countersign-controls-") as directory,
+        ):
+            rows = _run(Path(directory), chosen, lanes, clean=not without_clean)
     except KeyboardInterrupt:
         context.exit(130)
     except (StackError, CannotPlant) as error:
@@ -79,44 +85,65 @@ def planted(
     context.exit(_summed_up(rows, time.monotonic() - begun, whole=whole))
 
 
-@contextmanager
-def _site() -> Iterator[tuple[Site, Path]]:
-    with tempfile.TemporaryDirectory(prefix="countersign-controls-") as text:
-        site = Site(Path(text) / "site")
+def _run(directory: Path, bugs: Mapping[str, Bug], lanes: int, *, clean: bool) -> list[Row]:
+    """Run everything, some of it at the same time, each lane on servers of its own."""
+    source = directory / "source"
+    copy_tree(Path(__file__).parents[2], source)
+    work: Queue[Callable[[Site], Row]] = Queue()
+    directed = {bug.directed for bug in bugs.values()} if clean else set()
+    for name in (name for name in DIRECTED if name in directed):
+        work.put(partial(_clean, name, source))
+    for name, bug in bugs.items():
+        work.put(partial(_planted, name, bug, source))
+    stop = threading.Event()
+    with ThreadPoolExecutor(lanes) as pool:
+        running = [pool.submit(_lane, directory / f"lane-{n}", work, stop) for n in range(lanes)]
         try:
-            site.start()
-            yield site, Path(text)
+            rows = [row for each in running for row in each.result()]
         finally:
-            with uninterrupted():
-                site.stop()
+            stop.set()
+    order = list(BUGS)
+    return sorted(rows, key=lambda row: order.index(row.name) if row.part else -1)
 
 
-@contextmanager
-def _copied(source: Path, directory: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="planted-", dir=directory) as text:
-        copy_tree(source, Path(text))
-        yield Path(text)
+def _lane(directory: Path, work: Queue[Callable[[Site], Row]], stop: threading.Event) -> list[Row]:
+    site, rows = Site(directory), list[Row]()
+    try:
+        site.start()
+        while not stop.is_set():
+            try:
+                item = work.get_nowait()
+            except Empty:
+                break
+            rows.append(item(site))
+    finally:
+        site.stop()
+    return rows
 
 
-def _clean(site: Site, name: str, source: Path) -> Row:
-    return _row(site, f"without a bug: {name}", "", name, source)
+def _clean(name: str, source: Path, site: Site) -> Row:
+    return _row(site, f"without a bug: {name}", None, name, source)
 
 
-def _planted(site: Site, name: str, bug: Bug, copy: Path) -> Row:
-    plant(copy, bug.replacement)
-    site.system.source = copy
-    check_runs(copy, bug.replacement.module, site.system.environment("worker"))
-    return _row(site, name, bug.part, bug.directed, copy)
+def _planted(name: str, bug: Bug, source: Path, site: Site) -> Row:
+    with tempfile.TemporaryDirectory(prefix="planted-", dir=site.system.directory) as text:
+        copy = Path(text)
+        copy_tree(source, copy)
+        plant(copy, bug.replacement)
+        site.system.source = copy
+        check_runs(copy, bug.replacement.module, site.system.environment("worker"))
+        return _row(site, name, bug, bug.directed, copy)
 
 
-def _row(site: Site, name: str, part: str, directed: str, source: Path) -> Row:
+def _row(site: Site, name: str, bug: Bug | None, directed: str, source: Path) -> Row:
     begun = time.monotonic()
     try:
         found = _found(site.run(DIRECTED[directed], source))
     except StackError as error:
         click.echo(f"{name}: {error}", err=True)
         found = {_NOT_STARTED: 1}
-    row = Row(name, part, directed, found, round(time.monotonic() - begun, 1))
+    part, rules = (bug.part, sorted(bug.rules)) if bug is not None else ("", [])
+    row = Row(name, part, directed, rules, found, round(time.monotonic() - begun, 1))
     _tell(row)
     return row
 

@@ -10,20 +10,21 @@ from bench.faults.controls.tree import Replacement
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """A bug, and the name of the directed campaign that has to find it."""
+    """A bug, the directed campaign that has to find it, and the rules: one has to say so."""
 
     part: str
     replacement: Replacement
     directed: str
+    rules: frozenset[str]
 
 
 BUGS: Final[Mapping[str, Bug]] = {
-    name: Bug(part, Replacement(path, old, new), directed)
+    name: Bug(part, Replacement(path, old, new), directed, frozenset(rules.split()))
     for part, table in (
         ("ledger", bugs_ledger.LEDGER),
         ("dispatcher", bugs_roles.DISPATCHER),
         ("worker", bugs_roles.WORKER),
         ("gateway", bugs_roles.GATEWAY),
     )
-    for name, (directed, path, old, new) in table.items()
+    for name, (directed, rules, path, old, new) in table.items()
 }

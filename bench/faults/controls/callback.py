@@ -1,6 +1,7 @@
 """A producer that does what it should not get: cancels jobs that run, sends requests again."""
 
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +9,7 @@ from typing import Any, Final
 import redis
 from redis.exceptions import RedisError
 
+from bench.faults import gather
 from bench.faults.caller import Caller, Signed, outcome
 from bench.faults.jobs import producer_of
 from bench.faults.journal import Entry, Journal, read_journal
@@ -15,6 +17,8 @@ from bench.load import Target
 from signing.ledger import keys
 
 LOOK_EVERY_S: Final = 0.2
+#: So long it is waited for the first jobs, which show that all parts are at work.
+WARM_S: Final = 10.0
 AGAIN: Final = 8
 
 
@@ -27,8 +31,8 @@ class CallsBack:
         self._seed = seed
         self._sent: list[tuple[str, Signed]] = []
 
-    def hand_in(self) -> None:
-        """Hand in a few jobs whose requests are kept."""
+    def hand_in(self, ledger: redis.Redis) -> None:
+        """Hand in a few jobs whose requests are kept, and wait until they have settled."""
         with Journal(self._path) as journal:
             for number in range(AGAIN):
                 ref = f"p0-{self._seed}-again-{number}"
@@ -42,6 +46,10 @@ class CallsBack:
                 journal.write(Entry(what, ref, job, reply.status, reply.code))
                 if what == "accepted":
                     self._sent.append((ref, request))
+
+        deadline, pause = time.monotonic() + WARM_S, threading.Event()
+        while gather.unsettled(ledger) and time.monotonic() < deadline:
+            pause.wait(0.05)
 
     def hand_in_again(self) -> None:
         """Send what was accepted again, byte for byte."""

@@ -24,6 +24,8 @@ class Directed:
         faults: what is done meanwhile.
         roles: what runs.
         calls_back: cancellations of jobs that run, and requests sent again after a restart.
+        doubles: each hint lies in its queue twice.
+        is_outrun: the worker stands still until a rival has claimed what it runs.
         may_lose_leases: a fault explains that a worker loses one.
     """
 
@@ -33,8 +35,15 @@ class Directed:
     faults: tuple[Fault, ...] = ()
     roles: tuple[str, ...] = _ONE
     calls_back: bool = False
+    doubles: bool = False
+    is_outrun: bool = False
     may_lose_leases: bool = True
     settings: Mapping[str, str] = field(default_factory=lambda: SHORTEST)
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether jobs are asked for more often than they were published: that is noticed."""
+        return self.doubles or self.is_outrun
 
 
 def _faults(*given: tuple[str, str, float, float, float]) -> tuple[Fault, ...]:
@@ -73,23 +82,24 @@ DIRECTED: Final[Mapping[str, Directed]] = {
         ),
         roles=_TWO,
     ),
-    "workers stand still": Directed(
-        {"slow": 1},
-        jobs=24,
-        faults=_faults(
-            ("pause", "worker", 1.0, 5.0, 0.0),
-            ("pause", "worker-2", 7.0, 5.0, 0.0),
-        ),
-        roles=_TWO,
+    "a worker stands still and is outrun": Directed(
+        {"slow": 1}, jobs=8, seconds=1.0, is_outrun=True
+    ),
+    "hints come twice": Directed(
+        {"quick": 2, "slow": 1},
+        jobs=30,
+        seconds=2.0,
+        faults=_faults(("kill", "worker", 0.2, 1.5, 0.0)),
+        doubles=True,
     ),
     "workers lose the ledger": Directed(
         {"quick": 70, "slow": 10},
         jobs=120,
         faults=_faults(
-            *(("cut", "worker->ledger", 0.5 + at, 0.5, 10.0 + 500 * at) for at in range(3)),
+            *(("cut", "worker->ledger", 0.4 + 0.6 * n, 0.2, 3.0) for n in range(6)),
             ("silence", "worker-2->ledger", 1.0, 2.5, 0.0),
-            ("refuse", "worker->ledger", 4.0, 2.0, 0.0),
-            ("reset", "worker->ledger", 4.1, 0.0, 0.0),
+            ("refuse", "worker->ledger", 4.2, 2.0, 0.0),
+            ("reset", "worker->ledger", 4.3, 0.0, 0.0),
         ),
         roles=_TWO,
     ),
@@ -113,7 +123,7 @@ DIRECTED: Final[Mapping[str, Directed]] = {
         {"quick": 1},
         jobs=150,
         faults=_faults(
-            *(("cut", "client->gateway", 0.3 + n, 0.8, 2600.0) for n in range(4)),
+            *(("cut", "client->gateway", 0.3 + 0.35 * n, 0.12, 20.0) for n in range(10)),
         ),
     ),
     "the gateway is killed": Directed(

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -17,6 +17,7 @@ from bench.faults.campaign import EXPLAINED
 from bench.faults.checker import Verdict, check
 from bench.faults.controls.callback import CallsBack
 from bench.faults.controls.directed import SEED, Directed
+from bench.faults.controls.rival import double_hints, outrun
 from bench.faults.inject import NotInjected, inject
 from bench.faults.keeper import NotThere
 from bench.faults.plan import Fault
@@ -31,6 +32,8 @@ READY_S: Final = 30.0
 #: More than this the load never waits for a system that refuses all.
 LOAD_S: Final = 25.0
 ANSWERS: Final = 200
+#: What is said of a hint that nobody has published.
+DOUBLED: Final = frozenset({"replayed"})
 
 
 class Site:
@@ -58,9 +61,8 @@ class Site:
         Raises:
             StackError: where a part does not start at all.
         """
-        self._begin(directed, source)
-        system, journal = self.system, self.system.directory / f"journal-{self._number}.jsonl"
-        journal.touch()
+        self.begin(directed.settings, source)
+        system, journal = self.system, self.journal
         try:
             system.start_roles(directed.roles)
             system.wait_ready()
@@ -70,14 +72,20 @@ class Site:
                         system.children(name, wait_s=READY_S)
             _Campaign(system, directed, journal).run()
         finally:
-            self._end_roles(directed)
+            self.end_roles(directed.roles)
         return self._judge(directed, journal)
 
-    def _begin(self, directed: Directed, source: Path) -> None:
+    @property
+    def journal(self) -> Path:
+        """The journal of the campaign that runs, or ran last."""
+        return self.system.directory / f"journal-{self._number}.jsonl"
+
+    def begin(self, settings: Mapping[str, str], source: Path = ROOT) -> None:
         """Empty what the last campaign left, so that nothing of it is judged again."""
         self._number += 1
+        self.journal.touch()
         system = self.system
-        system.source, system.settings = source, dict(directed.settings)
+        system.source, system.settings = source, dict(settings)
         system.sink = system.directory / f"sink-{self._number}"
         Sink(system.sink).prepare()
         for log in system.paths.logs.iterdir():
@@ -86,9 +94,9 @@ class Site:
         with system.redis_superuser(0) as ledger:
             _emptied(ledger)
 
-    def _end_roles(self, directed: Directed) -> None:
+    def end_roles(self, names: Sequence[str]) -> None:
         """Kill them: nothing that they would do at their end is judged."""
-        for name in directed.roles:
+        for name in names:
             keeper = self.system.keepers[name]
             keeper.end()
             pid = keeper.pid
@@ -110,7 +118,7 @@ class Site:
                 places,
                 ledger,
                 secrets=[jobs.canary(SEED)],
-                explained=EXPLAINED,
+                explained=EXPLAINED | (DOUBLED if directed.takes_more else frozenset()),
                 losses_explained=directed.may_lose_leases,
             )
         return check(found)
@@ -125,34 +133,34 @@ class _Campaign:
         self._journal = journal
         self._stop = threading.Event()
         self._counts = load.Progress()
-        self._begun = time.monotonic()
 
     def run(self) -> None:
         """Run it; returns when all is settled, or will not be."""
         system, directed = self._system, self._directed
-        calls = CallsBack(system.targets, self._journal, SEED) if directed.calls_back else None
+        calls = CallsBack(system.targets, self._journal, SEED)
         with ExitStack() as stack:
+            ledger = stack.enter_context(system.redis_superuser(0))
             stack.callback(self._stop.set)
-            if calls is not None:
-                stack.callback(calls.close)
-                calls.hand_in()
-                stack.enter_context(self._thread(calls.cancel_running))
+            stack.callback(calls.close)
             stack.enter_context(self._thread(_release))
-            self._load_and_break()
-            if calls is not None:
+            calls.hand_in(ledger)
+            if directed.calls_back:
+                stack.enter_context(self._thread(calls.cancel_running))
+            if directed.doubles:
+                stack.enter_context(self._thread(double_hints, database=1))
+            self._load_and_break(ledger)
+            if directed.calls_back:
                 calls.hand_in_again()
-            with system.redis_superuser(0) as ledger:
-                _drain(ledger)
+            _drain(ledger)
             load.answers(system.targets, self._journal, most=ANSWERS)
             self._stop.set()
 
-    def _load_and_break(self) -> None:
-        directed = self._directed
-        with ThreadPoolExecutor(len(directed.faults) + 1) as pool:
+    def _load_and_break(self, ledger: redis.Redis) -> None:
+        with ThreadPoolExecutor(1) as pool:
             sending = pool.submit(self._load)
-            breaking = [pool.submit(self._inject, fault) for fault in directed.faults]
-            for each in breaking:
-                each.result()
+            if self._directed.is_outrun:
+                outrun(self._system, ledger)
+            break_it(self._system, self._directed.faults, self._stop)
             late = threading.Timer(LOAD_S, self._stop.set)
             late.start()
             sending.result()
@@ -170,14 +178,11 @@ class _Campaign:
             weights=self._directed.weights,
         )
 
-    def _inject(self, fault: Fault) -> None:
-        self._stop.wait(max(0.0, self._begun + fault.at - time.monotonic()))
-        with suppress(NotInjected), inject(self._system, fault):
-            self._stop.wait(fault.seconds)
-
     @contextmanager
-    def _thread(self, run: Callable[[redis.Redis, threading.Event], None]) -> Iterator[None]:
-        with self._system.redis_superuser(0) as ledger:
+    def _thread(
+        self, run: Callable[[redis.Redis, threading.Event], None], *, database: int = 0
+    ) -> Iterator[None]:
+        with self._system.redis_superuser(database) as ledger:
             thread = threading.Thread(target=run, args=(ledger, self._stop), daemon=True)
             thread.start()
             try:
@@ -185,6 +190,23 @@ class _Campaign:
             finally:
                 self._stop.set()
                 thread.join()
+
+
+def break_it(system: System, faults: Sequence[Fault], stop: threading.Event) -> int:
+    """Do faults, each at its time, until all are mended; tell how many could be done."""
+    begun = time.monotonic()
+
+    def do(fault: Fault) -> bool:
+        stop.wait(max(0.0, begun + fault.at - time.monotonic()))
+        try:
+            with inject(system, fault):
+                stop.wait(fault.seconds)
+        except NotInjected:
+            return False
+        return True
+
+    with ThreadPoolExecutor(max(1, len(faults))) as pool:
+        return sum(pool.map(do, faults))
 
 
 def _release(ledger: redis.Redis, stop: threading.Event) -> None:

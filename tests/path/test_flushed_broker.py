@@ -1,0 +1,84 @@
+"""The broker is disposable: wiped under load, it costs no job, and none runs to success twice."""
+
+import asyncio
+import os
+import subprocess
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from bench.faults.history import read_history
+from bench.load import Target, run_load, signed_requests
+from deploy.local.paths import HOST
+from tests.servers.servers import QUEUES
+from tests.servers.stack import Stack
+
+pytestmark = pytest.mark.servers
+
+JOBS = 5000
+#: So many jobs have settled when the broker's database is emptied.
+FLUSHED_AT = (500, 2000, 3500)
+WAIT_S = 120.0
+
+
+def redis_cli(stack: Stack, *command: str) -> str:
+    """What somebody types who has a superuser's certificate and password."""
+    paths = stack.servers.paths
+    certificate, key = paths.certs.client("superuser")
+    where = ["-h", HOST, "-p", str(stack.servers.ports.redis), "-n", "1", "--user", "superuser"]
+    tls = ["--tls", "--cacert", str(paths.certs.authority), "--cert", str(certificate)]
+    password = paths.redis_password("superuser").read_text("ascii")
+    done = subprocess.run(
+        ["redis-cli", *where, *tls, "--key", str(key), *command],
+        env={**os.environ, "REDISCLI_AUTH": password},
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def hints(stack: Stack) -> int:
+    """How many lie in the broker's queues, of any priority."""
+    broker = stack.servers.redis("superuser", 1)
+    return sum(broker.llen(key) for queue in QUEUES for key in broker.scan_iter(f"{queue}*"))
+
+
+def test_a_broker_that_is_flushed_loses_no_job(own_stack: Stack) -> None:
+    stack = own_stack
+    stack.build_catalog()
+    stack.start("gateway")
+    producer = stack.producer("acme")
+    dispatcher = stack.start("dispatcher", COUNTERSIGN_REPUBLISH_SECONDS="1")
+    target = Target(
+        "localhost",
+        stack.servers.ports.gateway,
+        stack.servers.paths.certs.authority,
+        producer.signer,
+    )
+    ledger = stack.servers.redis("superuser")
+
+    def settled() -> int:
+        # Each job that has settled waits in this index for its retention to end.
+        return int(ledger.zcard("cs:forget"))
+
+    def reached(count: int) -> bool:
+        return settled() >= count and hints(stack) > 0
+
+    requests = signed_requests(target, "demo.noop", {}, JOBS)
+    assert asyncio.run(run_load(target, requests, 16)).statuses == {202: JOBS}
+    # The hints lie in the queue before anybody takes them: there is always something to be lost.
+    worker = stack.start("worker")
+    for count in FLUSHED_AT:
+        worker.wait_until(partial(reached, count), WAIT_S)
+        assert hints(stack) > 0, "there is nothing in the queue to be lost"
+        assert redis_cli(stack, "flushdb") == "OK"
+    worker.wait_until(lambda: settled() == JOBS, WAIT_S)
+
+    assert "hints were missing" in stack.log("dispatcher")
+    assert dispatcher.status is None, "it runs as it did before"
+    jobs = read_history(stack.servers.paths.redis / "appendonlydir").jobs
+    ends = Counter(tuple(c.state for c in job.changes if c.settles) for job in jobs)
+    assert ends == {("succeeded",): JOBS}
