@@ -15,8 +15,9 @@ TEND_EVERY_S = 1.0
 LONGEST_WAIT_S = 1.0
 #: A job whose worker died comes back after about this, jittered, so that many do not come at once.
 LOST_DELAY_MS = 1000
-#: Short: a server that is back is used within seconds, however long it was away.
-MAX_BACKOFF_S = 1.0
+#: Short: a server that is back is used at once, however long it was away. Each of the connections
+#: that broke may cost one more try.
+MAX_BACKOFF_S = 0.5
 
 _log = logging.getLogger(__name__)
 
@@ -35,15 +36,17 @@ class Dispatcher:
 
     def run(self) -> None:
         """Go on until `stopping` is set; whatever a server does is tried again, with backoff."""
-        backoff = 0.05
+        backoff, waits_for = 0.05, ""
         while not self.stopping.is_set():
             try:
                 published = self.step()
-                backoff = 0.05
+                backoff, waits_for = 0.05, ""
                 if not published:
                     self.ledger.wait_for_wake(self._wait())
             except CountersignError as error:
-                _log.warning("waiting for %s: %s", error.code, error.message)
+                if error.message != waits_for:  # said once, and not at every try
+                    _log.warning("waiting for %s: %s", error.code, error.message)
+                waits_for = error.message
                 self.stopping.wait(backoff * random.uniform(0.5, 1.5))
                 backoff = min(backoff * 2, MAX_BACKOFF_S)
 

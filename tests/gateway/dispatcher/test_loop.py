@@ -107,6 +107,17 @@ def test_a_server_that_is_away_is_tried_again_with_a_growing_pause(
     assert broker.published == [hint(1)]
 
 
+def test_what_is_waited_for_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    away = [LedgerUnavailable("one"), LedgerUnavailable("one"), LedgerUnavailable("other")]
+    ledger = FakeLedger(errors=deque(away))
+    loop = dispatcher(ledger, FakeBroker(), Clock())
+    rounds = iter([lambda: ledger.errors.append(away[2]), loop.stopping.set])
+    ledger.woken = lambda: next(rounds)()
+    loop.run()
+    waiting = "waiting for ledger_unavailable: "
+    assert caplog.messages == [waiting + "one", waiting + "other", waiting + "other"]
+
+
 def test_after_a_success_the_pause_is_short_again() -> None:
     away = LedgerUnavailable("away")
     ledger = FakeLedger(errors=deque([away, away, away]))
