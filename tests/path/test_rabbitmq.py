@@ -9,7 +9,7 @@ import pytest
 from deploy.local.process import Child
 from tests.canary import scan
 from tests.servers.marks import wait_until
-from tests.servers.rabbit import RabbitSite
+from tests.servers.rabbit import RabbitSite, superuser
 from tests.workers.site import name
 
 MANY = 200
@@ -114,6 +114,21 @@ def test_the_node_killed_amid_jobs(rabbit_site: RabbitSite, worker: Child, wiped
     assert {(item["status"], item["attempts"]) for item in statuses} == {("succeeded", 1)}
     assert len(rabbit_site.marks.of(marked)) == MANY + 1
     assert rabbit_site.stack.quarantined() == []
+    assert worker.status is None
+
+
+def test_a_queue_that_is_deleted_and_made_again(rabbit_site: RabbitSite, worker: Child) -> None:
+    marked = name("marked")
+    rabbit_site.settled(rabbit_site.submit("test.mark", name=marked))
+    with superuser(rabbit_site.servers) as channel:
+        channel.queue_delete("slow")
+        job_id = rabbit_site.submit("test.slow_queue", name=marked)
+        wait_until(lambda: "NotFound" in rabbit_site.stack.log("worker"))
+        wait_until(lambda: "waiting for" in rabbit_site.stack.log("dispatcher"))
+        arguments = {"x-queue-type": "quorum"}
+        channel.queue_declare("slow", durable=True, auto_delete=False, arguments=arguments)
+    [status] = rabbit_site.settled(job_id)
+    assert (status["status"], status["attempts"]) == ("succeeded", 1)
     assert worker.status is None
 
 
