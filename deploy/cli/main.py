@@ -6,12 +6,12 @@ and `--help` does not wait for what it does not run.
 
 import sys
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import click
 
+from deploy.cli.lazy import load
 from signing.errors import CountersignError
 
 _PROGRAM: Final = "countersign"
@@ -26,21 +26,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "gateway": ("deploy.cli.gateway:gateway", "Run the HTTP ingress."),
     "dispatcher": ("deploy.cli.dispatcher:dispatcher", "Run the dispatcher of due jobs."),
     "worker": ("deploy.cli.worker:worker", "Run a worker."),
+    "jobs": ("deploy.cli.jobs:jobs", "Look at jobs, and say what becomes of them."),
     "producers": ("deploy.cli.producers:producers", "Register producers, revoke their keys."),
     "catalog": ("deploy.cli.catalog:catalog", "Build and show the catalog of tasks."),
     "certs": ("deploy.cli.certs:certs", "Make and show the local certificates."),
-}
-
-#: The packages of the extras, by the module that is missing without them.
-_EXTRAS: Final = {
-    "redis": "gateway",
-    "hvac": "gateway",
-    "starlette": "gateway",
-    "uvicorn": "gateway",
-    "jsonschema_rs": "gateway",
-    "celery": "worker",
-    "kombu": "worker",
-    "pydantic": "worker",
 }
 
 
@@ -60,15 +49,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self._at:
             return None
         module, _, attribute = self._at[cmd_name][0].partition(":")
-        try:
-            command = getattr(import_module(module), attribute)
-        except ModuleNotFoundError as error:
-            extra = _EXTRAS.get((error.name or "").partition(".")[0])
-            if extra is None:
-                raise
-            raise click.ClickException(
-                f"{cmd_name} needs the package {error.name}: pip install 'countersign[{extra}]'"
-            ) from error
+        command = getattr(load(module, cmd_name), attribute)
         if not isinstance(command, click.Command):
             raise TypeError(f"{self._at[cmd_name][0]} is not a command")
         return command

@@ -1,105 +1,32 @@
 """`countersign submit` and `countersign status`: a producer's side, on the base install."""
 
-import math
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import click
 
+from deploy.cli.connection import Seconds, connection, open_client
 from deploy.cli.submit_output import Report, reported
 from gateway.client import Client, JobStatus, NotSettled, ResultUnverified, System
-from signing.algorithms import ALGORITHMS
-from signing.errors import CountersignError, MalformedJSON
+from signing.errors import MalformedJSON
 from signing.ids import is_job_id
 from signing.strict_json import MAX_BYTES, JsonObject, parse_object
 from signing.times import TimeInvalid, from_rfc3339
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-
-
-class _Seconds(click.FloatRange):
-    """A number of seconds; `nan`, which Python reads too, is none."""
-
-    name = "seconds"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        seconds = float(super().convert(value, param, ctx))
-        if math.isnan(seconds):
-            self.fail("not a number of seconds", param, ctx)
-        return seconds
-
-
-_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-_CONNECTION: Final = (
-    click.option(
-        "--url",
-        envvar="COUNTERSIGN_URL",
-        show_envvar=True,
-        required=True,
-        help="The gateway, https://host:port.",
-    ),
-    click.option(
-        "--ca",
-        envvar="COUNTERSIGN_CA",
-        show_envvar=True,
-        type=_FILE,
-        help="Certificate of its CA; without it, the system's CAs.",
-    ),
-    click.option(
-        "--key",
-        envvar="COUNTERSIGN_KEY",
-        show_envvar=True,
-        required=True,
-        type=_FILE,
-        help="Private key, PEM; for hmac-sha256 the shared secret, base64.",
-    ),
-    click.option(
-        "--key-id",
-        envvar="COUNTERSIGN_KEY_ID",
-        show_envvar=True,
-        required=True,
-        help="The id under which the key is registered.",
-    ),
-    click.option(
-        "--algorithm",
-        type=click.Choice(ALGORITHMS),
-        default="ed25519",
-        show_default=True,
-        help="What the key is registered for.",
-    ),
-    click.option(
-        "--retry-for",
-        type=_Seconds(0, min_open=True),
-        default=30.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long to try again while the gateway is away or busy.",
-    ),
-)
 _WAIT: Final = click.option(
     "--wait",
-    type=_Seconds(0),
+    type=Seconds(0),
     metavar="SECONDS",
     help="Wait so long for the job to settle; exit 0 only where it succeeded.",
 )
 _JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
-def _connection(command: _F) -> _F:
-    for option in reversed(_CONNECTION):
-        command = option(command)
-    return command
-
-
 @click.command("submit", epilog="Exit status: 0 accepted (with --wait: succeeded), 1 not, 2 usage.")
-@_connection
+@connection(required=True)
 @_WAIT
-@click.option("--delay", type=_Seconds(0), metavar="SECONDS", help="Run it so much later.")
+@click.option("--delay", type=Seconds(0), metavar="SECONDS", help="Run it so much later.")
 @click.option("--not-before", metavar="TIME", help="Run it then at the earliest; RFC 3339.")
 @click.option("--expires", metavar="TIME|SECONDS", help="Do not run it after that.")
 @click.option("--priority", type=click.IntRange(0, 9), help="0 to 9.")
@@ -125,7 +52,7 @@ def submit(
     expires: str | None,
     priority: int | None,
     idempotency_key: str | None,
-    **connection: Any,
+    **given: Any,
 ) -> None:
     """Sign a job of TASK with these arguments, a JSON object, and hand it to a gateway.
 
@@ -140,7 +67,7 @@ def submit(
         "not_before": None if not_before is None else _time(not_before, "--not-before"),
         "expires": None if expires is None else _expiry(expires),
     }
-    with reported(as_json) as report, _client(connection, report, system) as client:
+    with reported(as_json) as report, open_client(given, report.retrying, system) as client:
         try:
             job = client.submit(task, **body, priority=priority, idempotency_key=idempotency_key)
         except ValueError as error:
@@ -151,7 +78,7 @@ def submit(
 
 
 @click.command("status", epilog="Exit status: 0 known (with --wait: succeeded), 1 not, 2 usage.")
-@_connection
+@connection(required=True)
 @_WAIT
 @_JSON
 @click.argument("job_id")
@@ -163,32 +90,16 @@ def status(
     job_id: str,
     wait: float | None,
     as_json: bool,
-    **connection: Any,
+    **given: Any,
 ) -> None:
     """Ask a gateway how the job JOB_ID went, and check the worker's seal on its result."""
     if not is_job_id(job_id):
         raise click.BadParameter("not a job id", param_hint="JOB_ID")
-    with reported(as_json) as report, _client(connection, report, system) as client:
+    with reported(as_json) as report, open_client(given, report.retrying, system) as client:
         if wait is not None:
             _follow(client, job_id, wait, report)
         else:
-            _show(client, client.status(job_id), report)
-
-
-def _client(connection: dict[str, Any], report: Report, system: System | None) -> Client:
-    try:
-        return Client(
-            connection["url"],
-            ca=connection["ca"],
-            private_key=connection["key"],
-            key_id=connection["key_id"],
-            algorithm=connection["algorithm"],
-            retry_for=connection["retry_for"],
-            on_retry=report.retrying,
-            system=system,
-        )
-    except CountersignError as error:
-        raise click.UsageError(error.message) from error
+            show_job(client, client.status(job_id), report)
 
 
 def _follow(client: Client, job_id: str, seconds: float, report: Report) -> None:
@@ -198,11 +109,12 @@ def _follow(client: Client, job_id: str, seconds: float, report: Report) -> None
         report.job(error.job, None)
         report.not_settled(seconds)
         return
-    _show(client, job, report)
+    show_job(client, job, report)
     report.ok = report.ok and job.status == "succeeded"
 
 
-def _show(client: Client, job: JobStatus, report: Report) -> None:
+def show_job(client: Client, job: JobStatus, report: Report) -> None:
+    """Tell how a job stands, and its result only where a worker's seal on it is verified."""
     if job.status != "succeeded" and job.sealed_result is None:
         report.job(job, None)
         return

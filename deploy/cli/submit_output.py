@@ -20,7 +20,7 @@ from gateway.client import (
 )
 from signing.strict_json import JsonValue
 
-_COLOURS: Final = {
+COLOURS: Final = {
     "accepted": "green",
     "succeeded": "green",
     "failed": "red",
@@ -108,7 +108,7 @@ class Report:
         self.document["error"] = told
         if self.as_json:
             return
-        click.echo(f"countersign: {_printable(error.message)}", err=True)
+        click.echo(f"countersign: {printable(error.message)}", err=True)
         for line in _places(error):
             click.echo(f"    {line}", err=True)
         if error.idempotency_key is not None and _may_be_accepted(error):
@@ -118,7 +118,7 @@ class Report:
     def retrying(self, error: ClientError, delay: float) -> None:
         """Tell people that a try failed and when the next one is."""
         if not self.as_json:
-            message = _printable(error.message)
+            message = printable(error.message)
             click.echo(f"countersign: {message}; trying again in {delay:.1f} s", err=True)
 
     def end(self) -> None:
@@ -128,9 +128,9 @@ class Report:
 
     def _line(self, word: str, text: str, colour: str | None = None) -> None:
         if not self.as_json:
-            head = f"{_printable(word):<11}"
-            colour = colour or _COLOURS.get(word)
-            click.echo((click.style(head, fg=colour) if colour else head) + _printable(text))
+            head = f"{printable(word):<11}"
+            colour = colour or COLOURS.get(word)
+            click.echo((click.style(head, fg=colour) if colour else head) + printable(text))
 
 
 @contextmanager
@@ -159,14 +159,14 @@ def _places(error: ClientError) -> Iterator[str]:
     errors = error.members.get("errors") if isinstance(error, ProblemError) else None
     for item in errors if isinstance(errors, list) else []:
         if isinstance(item, dict):
-            yield _printable(f"{item.get('pointer')}: {item.get('rule')}")
+            yield printable(f"{item.get('pointer')}: {item.get('rule')}")
 
 
 def _readable(value: JsonValue) -> str:
-    return _printable(json.dumps(value, indent=2, ensure_ascii=False))
+    return printable(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Nothing that moves a terminal's cursor or colours what is not ours."""
     return "".join(
         each if each.isprintable() or each == "\n" else f"\\u{ord(each):04x}" for each in text

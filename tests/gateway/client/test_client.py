@@ -31,7 +31,9 @@ print(json.dumps(sorted({{name.partition(".")[0] for name in set(sys.modules) - 
 """
 
 
-@pytest.mark.parametrize("module", ["gateway.client", "deploy.cli.submit", "deploy.cli.main"])
+@pytest.mark.parametrize(
+    "module", ["gateway.client", "deploy.cli.submit", "deploy.cli.jobs", "deploy.cli.main"]
+)
 def test_it_needs_the_base_install_alone(module: str) -> None:
     code = IMPORTED.format(module=module)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,228 @@
+"""`countersign jobs`: look at jobs and say what becomes of them, as a producer or as the operator.
+
+With a gateway's address it is a producer that asks, over HTTPS, on the base install. Without, it is
+the operator, on the ledger itself (`jobs_operator`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import click
+
+from deploy.cli.connection import connection, open_client
+from deploy.cli.jobs_output import Outcome, print_list, print_outcomes, row_of_summary
+from deploy.cli.lazy import load
+from deploy.cli.submit import show_job
+from deploy.cli.submit_output import Report, reported
+from gateway.client import Client, ClientError, System
+from signing.ids import is_job_id
+from signing.ledger.states import STATES
+
+DEFAULT_LIMIT: Final = 50
+_OPERATOR: Final = "deploy.cli.jobs_operator"
+
+
+class _JobId(click.ParamType[str]):
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not is_job_id(str(value)):
+            self.fail(f"{str(value)!r} is not a job id", param, ctx)
+        return str(value)
+
+
+_ID: Final = click.argument("job_id", metavar="ID", type=_JobId())
+_IDS: Final = click.argument("ids", metavar="ID...", nargs=-1, type=_JobId())
+_NEEDED_IDS: Final = click.argument("ids", metavar="ID...", nargs=-1, required=True, type=_JobId())
+_JSON: Final = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+_HELD: Final = (
+    click.option("--all-held", is_flag=True, help="All that are held, in place of ids."),
+    click.option("--task", help="With --all-held: only jobs of this task."),
+    click.option("--yes", is_flag=True, help="With --all-held: do not ask."),
+)
+
+
+def _all_held(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in reversed(_HELD):
+        command = option(command)
+    return command
+
+
+@click.group("jobs", epilog="Exit status: 0, 1 (not all was done, or no such job), 2 (usage).")
+def jobs() -> None:
+    """Look at jobs, and say what becomes of those that wait for somebody.
+
+    With --url (or COUNTERSIGN_URL) as a producer, about its own jobs: list, show, cancel, replay.
+    Without it as the operator, about all jobs: list, show, cancel, release, fail. The operator's
+    settings are read from the environment; on a local stack: `. .countersign/env/operator.env`.
+    """
+
+
+@jobs.command("list")
+@click.option("--status", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--task", help="Only jobs of this task.")
+@click.option("--producer", help="Only this producer's jobs; for the operator.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=DEFAULT_LIMIT,
+    show_default=True,
+    help="How many at most.",
+)
+@connection(required=False)
+@_JSON
+@click.pass_obj
+def list_(
+    system: System | None,
+    /,
+    *,
+    status: str | None,
+    task: str | None,
+    producer: str | None,
+    limit: int,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """List jobs, newest first."""
+    now = (system or System()).clock()
+    if given["url"] is None:
+        operator = load(_OPERATOR, "jobs")
+        operator.print_jobs(
+            status=status, task=task, producer=producer, limit=limit, as_json=as_json, now=now
+        )
+        return
+    if producer is not None:
+        raise click.UsageError("--producer is for the operator, who gives no --url")
+    with reported(as_json) as report, open_client(given, report.retrying, system) as client:
+        # One more, which is not shown, tells whether there are more.
+        found = list(client.jobs(status=status, task=task, limit=limit + 1))
+        rows = [row_of_summary(job) for job in found[:limit]]
+        print_list(rows, complete=len(found) <= limit, as_json=as_json, now=now)
+
+
+@jobs.command("show")
+@_ID
+@connection(required=False)
+@_JSON
+@click.pass_obj
+def show(system: System | None, /, *, job_id: str, as_json: bool, **given: Any) -> None:
+    """Show one job; to a producer also its result, where a worker's seal on it is verified."""
+    if given["url"] is None:
+        now = (system or System()).clock()
+        _end(load(_OPERATOR, "jobs").print_job(job_id, as_json=as_json, now=now))
+        return
+    with reported(as_json) as report, open_client(given, report.retrying, system) as client:
+        show_job(client, client.status(job_id), report)
+
+
+@jobs.command("cancel")
+@_IDS
+@_all_held
+@connection(required=False)
+@_JSON
+@click.pass_obj
+def cancel(
+    system: System | None,
+    /,
+    *,
+    ids: tuple[str, ...],
+    all_held: bool,
+    task: str | None,
+    yes: bool,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Cancel jobs that are queued or held."""
+    if given["url"] is None:
+        _operate("cancel", ids, all_held=all_held, task=task, yes=yes, as_json=as_json)
+        return
+    if all_held or not ids:
+        raise click.UsageError("give ids: --all-held is for the operator, who gives no --url")
+    _ask(ids, _cancelled, system, given, as_json=as_json)
+
+
+@jobs.command("release")
+@_IDS
+@_all_held
+@_JSON
+def release(**given: Any) -> None:
+    """Let held jobs run again, as the operator.
+
+    Their worker died while they ran: what the task does may have happened already. Look first.
+    """
+    _operate("release", **given)
+
+
+@jobs.command("fail")
+@_IDS
+@_all_held
+@_JSON
+def fail(**given: Any) -> None:
+    """Settle held jobs as failed, as the operator."""
+    _operate("fail", **given)
+
+
+@jobs.command("replay")
+@_NEEDED_IDS
+@connection(required=True)
+@_JSON
+@click.pass_obj
+def replay(system: System | None, /, *, ids: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """Run jobs that failed or expired again, as new jobs; for their producer."""
+    _ask(ids, _replayed, system, given, as_json=as_json)
+
+
+def _operate(
+    action: str,
+    ids: Sequence[str],
+    *,
+    all_held: bool,
+    task: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    if all_held == bool(ids):
+        raise click.UsageError("give ids, or --all-held")
+    if not all_held and (task is not None or yes):
+        raise click.UsageError("--task and --yes go with --all-held")
+    operator = load(_OPERATOR, "jobs")
+    if all_held:
+        _end(operator.act_on_held(action, task=task, yes=yes, as_json=as_json))
+    else:
+        _end(operator.act(action, list(dict.fromkeys(ids)), as_json=as_json))
+
+
+def _ask(
+    ids: Sequence[str],
+    call: Callable[[Client, str], Outcome],
+    system: System | None,
+    given: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    """Call a gateway for each id; what is refused for one is told, and the next one asked for."""
+    with open_client(given, Report(as_json).retrying, system) as client:
+        outcomes = [_outcome(client, job_id, call) for job_id in dict.fromkeys(ids)]
+    _end(print_outcomes(outcomes, as_json=as_json))
+
+
+def _outcome(client: Client, job_id: str, call: Callable[[Client, str], Outcome]) -> Outcome:
+    try:
+        return call(client, job_id)
+    except ClientError as error:
+        return Outcome(job_id, False, None, error.message, {"code": error.code})
+
+
+def _cancelled(client: Client, job_id: str) -> Outcome:
+    client.cancel(job_id)
+    return Outcome(job_id, True, "cancelled", "cancelled")
+
+
+def _replayed(client: Client, job_id: str) -> Outcome:
+    job = client.replay(job_id)
+    return Outcome(job_id, True, None, f"runs again as {job.id}", {"new_id": job.id})
+
+
+def _end(ok: bool) -> None:
+    if not ok:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,116 @@
+"""The operator's side of `countersign jobs`: on the ledger itself, about every producer's jobs."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import click
+
+from backends.settings import process_environment
+from deploy.cli.jobs_output import Outcome, print_list, print_outcomes, print_row, row_of_record
+from deploy.jobs import LEDGER, TAKES, Action, LedgerJobs, Operated, open_jobs
+from signing.ledger.states import TERMINAL, State
+
+_DONE: Final[dict[Action, str]] = {
+    "release": "released: it runs again",
+    "fail": "settled as failed",
+    "cancel": "cancelled",
+}
+#: What can be done about a job that an action does not take, by its state.
+_INSTEAD: Final = {
+    "queued": "it has not started: it can be cancelled",
+    "running": "it runs: wait until it settles, or is held because its worker died",
+    "held": "it can be released, failed or cancelled",
+}
+
+
+def print_jobs(
+    *,
+    status: State | None,
+    task: str | None,
+    producer: str | None,
+    limit: int,
+    as_json: bool,
+    now: int,
+) -> None:
+    """List jobs."""
+    with _opened() as ledger:
+        found = ledger.listed(status=status, task=task, producer=producer, limit=limit)
+    rows = [row_of_record(job.record, job.held_since) for job in found.jobs]
+    print_list(rows, complete=found.complete, as_json=as_json, now=now)
+
+
+def print_job(job_id: str, *, as_json: bool, now: int) -> bool:
+    """Show a job; give whether there is one."""
+    with _opened() as ledger:
+        [job] = ledger.find([job_id])
+    if job is None:
+        return print_outcomes([_unknown(job_id)], as_json=as_json)
+    print_row(row_of_record(job.record, job.held_since), as_json=as_json, now=now)
+    return True
+
+
+def act(action: Action, ids: Sequence[str], *, as_json: bool) -> bool:
+    """Say what becomes of jobs; give whether it was done to all of them."""
+    with _opened() as ledger:
+        return _act(ledger, action, ids, as_json=as_json)
+
+
+def act_on_held(action: Action, *, task: str | None, yes: bool, as_json: bool) -> bool:
+    """Say what becomes of all held jobs, after a question; give whether it was done to all."""
+    with _opened() as ledger:
+        held = ledger.held(task)
+        tasks = Counter(job.record.task for job in held)
+        if held and not yes and not _agreed(action, tasks):
+            click.echo("nothing was done", err=True)
+            return False
+        return _act(ledger, action, [job.record.job_id for job in held], as_json=as_json)
+
+
+@contextmanager
+def _opened() -> Iterator[LedgerJobs]:
+    environment = process_environment()
+    if not environment.text(LEDGER, ""):
+        raise click.UsageError(
+            f"give --url as a producer, or the operator's settings: {LEDGER} is not set "
+            "(on a local stack: . .countersign/env/operator.env)"
+        )
+    with open_jobs(environment) as ledger:
+        yield ledger
+
+
+def _act(ledger: LedgerJobs, action: Action, ids: Sequence[str], *, as_json: bool) -> bool:
+    outcomes = [_outcome(action, each) for each in ledger.operate(ids, action)]
+    if not outcomes and not as_json:
+        click.echo("no job is held")
+    return print_outcomes(outcomes, as_json=as_json)
+
+
+def _agreed(action: Action, tasks: Counter[str]) -> bool:
+    listed = ", ".join(f"{count} {task}" for task, count in sorted(tasks.items()))
+    warning = " What they do may have happened already." if action == "release" else ""
+    return click.confirm(f"{action} {tasks.total()} held jobs ({listed})?{warning}", err=True)
+
+
+def _outcome(action: Action, told: Operated) -> Outcome:
+    if told.before is None:
+        return _unknown(told.job_id)
+    if told.before not in TAKES[action]:
+        return Outcome(told.job_id, False, told.before, _not_taken(action, told.before))
+    if action == "release" and told.after == "expired":
+        return Outcome(told.job_id, False, "expired", "not released: it had expired meanwhile")
+    return Outcome(told.job_id, True, told.after, _DONE[action])
+
+
+def _not_taken(action: Action, state: str) -> str:
+    instead = _INSTEAD.get(state, "its producer can replay it as a new job")
+    if state in TERMINAL and state not in ("failed", "expired"):
+        instead = "that is final"
+    done = {"release": "released", "fail": "failed", "cancel": "cancelled"}[action]
+    return f"not {done}: it is {state}; {instead}"
+
+
+def _unknown(job_id: str) -> Outcome:
+    said = "there is no such job, or it settled longer ago than jobs are kept"
+    return Outcome(job_id, False, None, said)
