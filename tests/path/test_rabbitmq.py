@@ -50,7 +50,7 @@ def test_a_secret_is_not_in_rabbitmq(rabbit_site: RabbitSite) -> None:
     """Nor anywhere else, with its hint in the queue; that the search finds what is there, too."""
     secret, used = "tok_" + "Zx84" * 6, name("used")
     job_id = rabbit_site.submit("test.use", name=used, token=secret)
-    wait_until(lambda: rabbit_site.published(job_id) and rabbit_site.queued() == 1)
+    wait_until(lambda: rabbit_site.published(job_id) > 0 and rabbit_site.queued() == 1)
     assert scan(rabbit_site.stack, [secret]).hits == ()
     assert [hit for hit in scan(rabbit_site.stack, [job_id]).hits if "rabbitmq/mnesia" in hit]
     rabbit_site.worker("worker-of-secret")
