@@ -13,6 +13,9 @@ from gateway.dispatcher.rabbit_broker import RabbitBroker
 from gateway.dispatcher.redis_broker import RedisBroker
 from gateway.settings import DispatcherSettings
 
+#: Two connections may have gone silent, and are found so one after the other: within 10 s in all.
+LEDGER_TIMEOUT_S = 3.0
+
 
 def dispatch(settings: DispatcherSettings) -> None:
     """Dispatch until SIGTERM or SIGINT.
@@ -20,10 +23,11 @@ def dispatch(settings: DispatcherSettings) -> None:
     Raises:
         SettingError, LedgerUnavailable: at start, naming what to mend.
     """
-    client = connect(settings.ledger)
+    client = connect(settings.ledger, timeout=LEDGER_TIMEOUT_S)
+    listener = connect(settings.ledger, timeout=LEDGER_TIMEOUT_S)
     check_server(client, settings.ledger)
     dispatcher = Dispatcher(
-        ledger=RedisDispatcherLedger(client, connect(settings.ledger)),
+        ledger=RedisDispatcherLedger(client, listener),
         broker=open_broker(settings.broker),
         queues=settings.queues,
         republish_after_ms=settings.republish_after_ms,
