@@ -9,7 +9,7 @@ export TMPDIR := $(CURDIR)/.tmp
 PYTEST := $(BIN)/pytest --basetemp=$(TMPDIR)/pytest
 WORKERS ?= 2
 
-.PHONY: help setup demo up test test-fast check format lint types bench-quick power-cut bench-waiting bench-recovery faults faults-quick lock clean
+.PHONY: help setup demo up test test-fast check format lint types bench-quick power-cut bench-waiting bench-recovery faults faults-quick faults-controls lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -67,6 +67,10 @@ faults: setup ## 500 faults on the whole stack, 26 minutes; BROKER=redis or rabb
 
 faults-quick: setup ## The same in 2 minutes
 	@$(BIN)/python -m bench.faults --quick --broker $(BROKER) $(if $(SEED),--seed $(SEED))
+
+faults-controls: setup ## What shows that the checker finds something: stock Celery, planted bugs; 12 minutes
+	@$(BIN)/python -m bench.faults.stock
+	@$(BIN)/python -m bench.faults.planted
 
 lock: setup ## Lock the dependencies anew, with hashes
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url \

@@ -38,6 +38,7 @@ _ROWS: Final = {
     "accepted": "jobs accepted",
     "ended": "run to their end",
     "lost": "lost",
+    "lost_running": "  of them while running",
     "stuck": "not back from the broker",
     "ran_twice": "begun twice",
     "ended_twice": "run to their end twice",

@@ -17,8 +17,8 @@ DISPATCHER: Final[Table] = {
         "workers are killed",
         "unsettled",
         _LOOP,
-        "in self.ledger.reap(BATCH, delay):",
-        "in ():",
+        "lost = self.ledger.reap(BATCH, delay)",
+        "lost = ()",
     ),
     "it never looks for missing hints": (
         "queues are wiped",

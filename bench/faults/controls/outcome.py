@@ -24,6 +24,7 @@ class Counted:
 
     Attributes:
         lost: accepted, never run to its end, and nowhere to come back from.
+        lost_running: of them, those that had begun.
         stuck: as well, but the broker holds it, for longer than was waited.
         ran_twice: begun more than once; after a kill, somebody has to.
         ended_twice: run to its end more than once.
@@ -33,6 +34,7 @@ class Counted:
     accepted: int
     ended: int
     lost: int
+    lost_running: int
     stuck: int
     ran_twice: int
     ended_twice: int
@@ -64,10 +66,12 @@ def count(
         else:
             ends[line.job] += 1
     open_jobs = set(accepted) - ends.keys() - set(settled)
+    lost = open_jobs - set(held_by_broker)
     return Counted(
         accepted=len(accepted),
         ended=len(ends),
-        lost=len(open_jobs - set(held_by_broker)),
+        lost=len(lost),
+        lost_running=len(lost & begins.keys()),
         stuck=len(open_jobs & set(held_by_broker)),
         ran_twice=sum(len(times) > 1 for times in begins.values()),
         ended_twice=sum(times > 1 for times in ends.values()),

@@ -21,7 +21,8 @@ from bench.faults.tasks import SINK
 Manner = Literal["defaults", "advised"]
 TASK: Final = "stock.run"
 QUEUE: Final = "fast"
-CONCURRENCY: Final = 2
+#: As the campaign's own workers have.
+CONCURRENCY: Final = 4
 #: More than any task takes; what is unacknowledged for longer is delivered again.
 VISIBILITY_S: Final = 8
 _ADVISED: Final[Mapping[str, Any]] = {

@@ -30,9 +30,13 @@ from deploy.local.settings import inherited_environment
 from signing.times import from_rfc3339
 
 WORKERS: Final = ("worker", "worker-2")
-#: Until all has ended, or nothing has for longer than a message may stay unacknowledged.
-DRAIN_S: Final = 40.0
-STALL_S: Final = VISIBILITY_S + 4.0
+#: Until all has ended, or nothing has for longer than a message may stay unacknowledged and until
+#: a worker looks for such messages (10 s after its start, and then every 100 s).
+DRAIN_S: Final = 45.0
+STALL_S: Final = VISIBILITY_S + 14.0
+#: The first jobs show that all parts are at work.
+WARM: Final = 8
+WARM_S: Final = 20.0
 _UNACKED: Final = "unacked"
 
 
@@ -99,6 +103,7 @@ def _sending(site: Site, manner: Manner, seed: int, accepted: list[str]) -> Iter
         redis_settings(env, "COUNTERSIGN_REDIS_LEDGER_URL"),
         manner,
     )
+    _warm(site, app, accepted)
     thread = threading.Thread(target=_send, args=(app, seed, accepted), daemon=True)
     thread.start()
     try:
@@ -108,10 +113,23 @@ def _sending(site: Site, manner: Manner, seed: int, accepted: list[str]) -> Iter
         app.close()
 
 
+def _warm(site: Site, app: Any, accepted: list[str]) -> None:
+    for number in range(WARM):
+        kwargs = {"ref": f"warm-{number}", "seconds": 0}
+        accepted.append(app.send_task(TASK, kwargs=kwargs).id)
+    deadline, pause = time.monotonic() + WARM_S, threading.Event()
+    while _ended(site) < WARM and time.monotonic() < deadline:
+        pause.wait(0.1)
+
+
+def _ended(site: Site) -> int:
+    return len({line.job for line in noted(site.system.sink) if line.event == "end"})
+
+
 def _send(app: Any, seed: int, accepted: list[str]) -> None:
     begun, pause = time.monotonic(), threading.Event()
     for number, job in enumerate(draw(seed, len(PRODUCERS), WEIGHTS)):
-        if len(accepted) >= JOBS or number >= 2 * JOBS:
+        if len(accepted) >= JOBS + WARM or number >= 2 * JOBS:
             return
         pause.wait(max(0.0, begun + number * SPAN_S / JOBS - time.monotonic()))
         seconds = job.body["args"].get("seconds", 0.0)
@@ -126,7 +144,7 @@ def _drain(site: Site, accepted: list[str], broker: Any) -> None:
     begun = changed = time.monotonic()
     before, pause = -1, threading.Event()
     while time.monotonic() < min(begun + DRAIN_S, changed + STALL_S):
-        ended = len({line.job for line in noted(site.system.sink) if line.event == "end"})
+        ended = _ended(site)
         if ended >= len(accepted) and not broker.hlen(_UNACKED):
             return
         if ended != before:
