@@ -9,7 +9,6 @@ from bench.faults.aof import AofDamaged, CommandLog
 from bench.faults.evidence import Scanned
 from deploy.demo.search import search
 from deploy.demo.sources import Source
-from tests.canary import unwrapped
 
 _TOGETHER: Final = 65_536
 _CHUNK: Final = 1_048_576
@@ -28,7 +27,7 @@ def scan(secrets: Sequence[str], directories: Iterable[Path], extra: Iterable[So
     """
     if any(len(secret) < _SHORTEST for secret in secrets):
         raise ValueError("a secret that is searched for is too short")
-    found = search(secrets, unwrapped(_sources(directories, extra)))
+    found = search(secrets, _sources(directories, extra))
     return Scanned(found.places, found.bytes_read, found.hits)
 
 

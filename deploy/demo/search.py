@@ -1,20 +1,15 @@
-"""The search for secrets: as they are and in the encodings that things are written in."""
+"""The search for secrets: as they are, in the encodings that things are written in, and packed."""
 
 import base64
 import json
-import re
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
 from deploy.demo.facts import Scan
 from deploy.demo.sources import Source
+from deploy.demo.unwrap import unwrapped
 
-#: How gzip begins, and how zlib does at the level at which the ledger packs seals.
-_PACKED: Final = re.compile(rb"\x1f\x8b\x08|\x78\x01")
-_MOST_UNPACKED: Final = 16 * 1024 * 1024
 _URLSAFE: Final = bytes.maketrans(b"+/", b"-_")
 
 
@@ -26,7 +21,7 @@ def search(secrets: Sequence[str], sources: Iterable[Source]) -> Scan:
     for name, data in sources:
         places += 1
         size += len(data)
-        for text in (data, *unpacked(data)):
+        for text in unwrapped(data):
             found = {form for pattern, form in patterns if pattern in text}
             hits += [f"{name} ({form})" for form in sorted(found)]
     return Scan(places, size, len(secrets), tuple(dict.fromkeys(hits)))
@@ -48,15 +43,6 @@ def forms(secret: bytes) -> Mapping[bytes, str]:
         written.setdefault(inner, f"base64 at {offset}")
         written.setdefault(inner.translate(_URLSAFE), f"URL-safe base64 at {offset}")
     return written
-
-
-def unpacked(data: bytes) -> Iterator[bytes]:
-    """What was compressed by gzip or zlib, wherever it begins in the data."""
-    for found in _PACKED.finditer(data):
-        # Two bytes may happen to look like a beginning.
-        with suppress(zlib.error):
-            inflating = zlib.decompressobj(zlib.MAX_WBITS | 32)
-            yield inflating.decompress(data[found.start() :], _MOST_UNPACKED)
 
 
 def _inner_base64(secret: bytes, offset: int) -> bytes:
