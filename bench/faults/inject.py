@@ -34,6 +34,8 @@ Injection = Callable[[System, Fault], AbstractContextManager[None]]
 TRY_S: Final = 20.0
 MEND_S: Final = 60.0
 FAKETIME: Final = "*/faketime/libfaketime.so.1"
+#: What Python processes with a moved clock have on their path besides.
+MOVED: Final = Path(__file__).parent / "moved"
 _PAUSE_S: Final = 0.1
 
 
@@ -184,6 +186,7 @@ def _clock(system: System, fault: Fault) -> Iterator[None]:
         "FAKETIME": f"{fault.amount:+.0f}",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "DONT_FAKE_MONOTONIC": "1",
+        "PYTHONPATH": f"{MOVED}:{system.source}",
     }
     keeper = system.keepers[fault.target]
     try:

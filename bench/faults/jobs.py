@@ -98,7 +98,7 @@ def _body(random: Random, kind: Kind, ref: str, secret: str) -> dict[str, Any]:
     elif kind == "invalid":
         args["token"] = [secret]
     elif kind in ("slow", "held"):
-        args["seconds"] = round(random.uniform(0.2, 1.5), 3)
+        args["seconds"] = round(random.uniform(0.1, 0.8), 3)
     elif kind == "flaky":
         args["failures"] = random.randint(1, 2)
     elif kind in ("later", "cancelled"):
