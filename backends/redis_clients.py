@@ -17,6 +17,8 @@ from redis.exceptions import (
     RedisError,
     ResponseError,
 )
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from backends.errors import LedgerUnavailable
@@ -28,6 +30,8 @@ TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
 #: Error codes for which redis-py has no class, and which every call would get (Redis's server.c).
 _OF_THE_SERVER: Final = ("BUSY ", "MISCONF ", "NOREPLICAS ")
+
+_OF_THE_CONNECTION: Final = (RedisConnectionError, RedisTimeoutError, OSError)
 
 Argument: TypeAlias = str | bytes | int
 SyncRedis: TypeAlias = "redis.Redis"
@@ -92,6 +96,9 @@ def run_each(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
             for i, reply in zip(missing, again, strict=True):
                 replies[i] = reply
     except (RedisError, OSError) as error:
+        if isinstance(error, _OF_THE_CONNECTION):
+            # What made one silent did so to others, each of which would cost a timeout of its own.
+            client.connection_pool.disconnect(inuse_connections=False)
         raise unavailable(error) from None
     return [_reply_or_error(reply) for reply in replies]
 

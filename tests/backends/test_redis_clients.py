@@ -22,6 +22,8 @@ from backends.redis_clients import (
     run_scripts_async,
 )
 from backends.settings import RedisSettings, redis_settings
+from bench.faults.proxy import Proxies
+from deploy.local.paths import free_ports
 from signing.errors import SettingError
 from signing.ledger.lua import ACCEPT, CANCEL, Script
 from tests.ledger.conftest import ledger_redis, quiet_redis
@@ -202,3 +204,22 @@ def test_a_server_of_another_name_is_not_trusted(settings: RedisSettings) -> Non
     with pytest.raises(LedgerUnavailable):
         check_server(client, settings)
     client.close()
+
+
+def test_connections_that_fell_silent_together_cost_one_timeout(
+    settings: RedisSettings, ledger_redis: QuietRedis
+) -> None:
+    (port,), proxies = free_ports(1), Proxies()
+    proxies.add("ledger", port=port, target=ledger_redis.ports.redis)
+    client = connect(replace(settings, port=port), timeout=0.5)
+    try:
+        held = [client.connection_pool.get_connection() for _ in range(3)]
+        for connection in held:
+            client.connection_pool.release(connection)
+        assert proxies.silence_open("ledger") == 3
+        with pytest.raises(LedgerUnavailable):
+            run_scripts(client, calls()[:1])
+        assert run_scripts(client, calls()[:1]) == [b"unknown"]
+    finally:
+        client.close()
+        proxies.close()
