@@ -219,7 +219,9 @@ def test_connections_that_fell_silent_together_cost_one_timeout(
         assert proxies.silence_open("ledger") == 3
         with pytest.raises(LedgerUnavailable):
             run_scripts(client, calls()[:1])
+        in_use = client.connection_pool.get_connection()  # by another thread
         assert run_scripts(client, calls()[:1]) == [b"unknown"]
+        client.connection_pool.release(in_use)
     finally:
         client.close()
         proxies.close()
