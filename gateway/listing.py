@@ -20,8 +20,8 @@ DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
 #: Index entries that one request looks at, at most: a filter may fit few of very many jobs.
 MAX_SCANNED: Final = 1_000
-#: Records that are read at once where a filter may leave most of them out.
-CHUNK: Final = 200
+#: Labels that are read at once where a filter may leave most of them out.
+CHUNK: Final = 500
 MAX_TASK: Final = 255
 
 _PARAMETERS: Final = frozenset({"status", "task", "limit", "cursor"})
@@ -42,11 +42,19 @@ class Wanted:
         """Whether it may leave jobs out."""
         return self.status is not None or self.task is not None
 
-    def fits(self, record: Record) -> bool:
+    def fits(self, job: "Label | Record") -> bool:
         """Whether a job is wanted."""
-        return (self.status is None or record.state == self.status) and (
-            self.task is None or record.task == self.task
+        return (self.status is None or job.state == self.status) and (
+            self.task is None or job.task == self.task
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What the filters look at: cheaper to read of many jobs than their records."""
+
+    state: str
+    task: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,9 @@ class JobIndex(Protocol):
 
     async def ids(self, producer: str, after: str | None, most: int) -> Sequence[str]:
         """Give ids, newest first, from the first or from the one after `after`."""
+
+    async def labels(self, ids: Sequence[str]) -> Sequence[Label | None]:
+        """Give these jobs' labels, in one round trip; `None` for one that is gone."""
 
     async def records(self, ids: Sequence[str]) -> Sequence[Record | None]:
         """Give these jobs' records, in one round trip; `None` for one that is gone."""
@@ -98,18 +109,36 @@ async def read_page(index: JobIndex, producer: str, wanted: Wanted) -> Page:
     chunk = CHUNK if wanted.filters else wanted.limit
     while chunk:
         ids = await index.ids(producer, after, chunk + 1)
-        for job_id, record in zip(ids, await index.records(ids[:chunk]), strict=False):
-            after, scanned = job_id, scanned + 1
-            # Its record may be gone already: a dispatcher takes it out of the index a little later.
-            if record is None or record.producer != producer or not wanted.fits(record):
-                continue
-            found.append(record)
-            if len(found) == wanted.limit:
-                return Page(tuple(found), None if job_id == ids[-1] else after)
-        if len(ids) <= chunk:
+        passed, chosen = await _choose(index, ids[:chunk], wanted, wanted.limit - len(found))
+        # One may have changed since it was chosen, or be gone: a dispatcher takes it out of the
+        # index a little later.
+        found += [
+            record
+            for record in await index.records(chosen)
+            if record is not None and record.producer == producer and wanted.fits(record)
+        ]
+        if not passed or passed[-1] == ids[-1]:
             return Page(tuple(found), None)
+        after, scanned = passed[-1], scanned + len(passed)
+        if len(found) == wanted.limit:
+            break
         chunk = min(CHUNK, MAX_SCANNED - scanned)
     return Page(tuple(found), after)
+
+
+async def _choose(
+    index: JobIndex, ids: Sequence[str], wanted: Wanted, most: int
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Give the ids that are done with, and those among them whose records are worth reading."""
+    if len(ids) <= most:
+        return ids, ids
+    chosen: list[str] = []
+    for number, label in enumerate(await index.labels(ids), 1):
+        if label is not None and wanted.fits(label):
+            chosen.append(ids[number - 1])
+            if len(chosen) == most:
+                return ids[:number], chosen
+    return ids, chosen
 
 
 def page_view(page: Page) -> JsonObject:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import Refused
-from gateway.listing import MAX_SCANNED, Page, Wanted, page_view, read_page, read_wanted
+from gateway.listing import MAX_SCANNED, Label, Page, Wanted, page_view, read_page, read_wanted
 from signing.ids import uuid7
 from signing.ledger.record import Record
 from signing.ledger.states import STATES, State
@@ -25,6 +25,7 @@ class Index:
 
     jobs: dict[str, Record | None] = field(default_factory=dict)
     looked_at: int = 0
+    read: int = 0
     trips: int = 0
 
     def add(self, number: int, state: State = "queued", task: str = TASKS[0]) -> str:
@@ -36,8 +37,15 @@ class Index:
         newest_first = sorted(self.jobs, reverse=True)
         return [each for each in newest_first if after is None or each < after][:most]
 
-    async def records(self, ids: Sequence[str]) -> Sequence[Record | None]:
+    async def labels(self, ids: Sequence[str]) -> Sequence[Label | None]:
         self.looked_at += len(ids)
+        self.trips += 1
+        return [
+            None if job is None else Label(job.state, job.task) for job in map(self.jobs.get, ids)
+        ]
+
+    async def records(self, ids: Sequence[str]) -> Sequence[Record | None]:
+        self.read += len(ids)
         self.trips += 1
         return [self.jobs[job_id] for job_id in ids]
 
@@ -92,7 +100,7 @@ def test_a_page_without_filters_is_one_read_of_no_more_than_it_gives() -> None:
     for number in range(50):
         index.add(number)
     assert len(page(index, Wanted(limit=20)).records) == 20
-    assert (index.looked_at, index.trips) == (20, 1)
+    assert (index.looked_at, index.read, index.trips) == (0, 20, 1)
 
 
 def test_a_filter_that_fits_nothing_looks_at_a_bounded_number_and_gives_a_cursor() -> None:
@@ -100,7 +108,7 @@ def test_a_filter_that_fits_nothing_looks_at_a_bounded_number_and_gives_a_cursor
     ids = [index.add(number) for number in range(MAX_SCANNED + 5)]
     found = page(index, Wanted(status="held"))
     assert found == Page((), after=ids[5])
-    assert index.looked_at == MAX_SCANNED
+    assert (index.looked_at, index.read) == (MAX_SCANNED, 0)
     assert page(index, Wanted(status="held", after=found.after)) == Page((), None)
 
 
@@ -109,8 +117,33 @@ def test_so_does_an_index_whose_records_are_all_gone() -> None:
     for number in range(MAX_SCANNED + 5):
         index.jobs[index.add(number)] = None
     assert page(index, Wanted(limit=1)).after is not None
-    assert index.looked_at <= MAX_SCANNED
-    assert index.trips <= 7
+    assert index.looked_at + index.read <= MAX_SCANNED
+    assert index.trips <= 8
+
+
+def test_a_job_that_changes_while_a_page_is_read_is_not_shown_as_what_it_was() -> None:
+    index = Index()
+    ids = [index.add(number, "held") for number in range(30)]
+
+    class Changing(Index):
+        async def records(self, ids: Sequence[str]) -> Sequence[Record | None]:
+            for job_id in ids[::2] if self.read == 0 else ():
+                self.jobs[job_id] = replace(RECORD, job_id=job_id, state="failed")
+            return await super().records(ids)
+
+    found = page(Changing(index.jobs), Wanted(status="held", limit=5))
+    assert {record.state for record in found.records} == {"held"}
+    newest_first = sorted(ids, reverse=True)
+    shown = [newest_first[number] for number in (1, 3, 5, 6, 7)]
+    assert [record.job_id for record in found.records] == shown
+
+
+def test_no_more_records_are_read_than_a_page_shows() -> None:
+    index = Index()
+    for number in range(900):
+        index.add(number, "held" if number % 2 else "failed")
+    assert len(page(index, Wanted(status="held", limit=10)).records) == 10
+    assert index.read == 10
 
 
 def test_the_last_full_page_says_that_it_is_the_last() -> None:
