@@ -79,8 +79,8 @@ def planted(
             rows = _run(Path(directory), chosen, lanes, clean=not without_clean)
     except KeyboardInterrupt:
         context.exit(130)
-    except (StackError, CannotPlant) as error:
-        raise click.ClickException(str(error)) from None
+    except StackError as error:
+        raise click.ClickException(error.message) from None
     whole = not only and not directed and not without_clean
     context.exit(_summed_up(rows, time.monotonic() - begun, whole=whole))
 
@@ -129,9 +129,13 @@ def _planted(name: str, bug: Bug, source: Path, site: Site) -> Row:
     with tempfile.TemporaryDirectory(prefix="planted-", dir=site.system.directory) as text:
         copy = Path(text)
         copy_tree(source, copy)
-        plant(copy, bug.replacement)
         site.system.source = copy
-        check_runs(copy, bug.replacement.module, site.system.environment("worker"))
+        try:
+            plant(copy, bug.replacement)
+            check_runs(copy, bug.replacement.module, site.system.environment("worker"))
+        except CannotPlant as error:
+            click.echo(f"{name}: {error}", err=True)
+            return _missed(name, bug)
         return _row(site, name, bug, bug.directed, copy)
 
 
@@ -144,6 +148,12 @@ def _row(site: Site, name: str, bug: Bug | None, directed: str, source: Path) ->
         found = {_NOT_STARTED: 1}
     part, rules = (bug.part, sorted(bug.rules)) if bug is not None else ("", [])
     row = Row(name, part, directed, rules, found, round(time.monotonic() - begun, 1))
+    _tell(row)
+    return row
+
+
+def _missed(name: str, bug: Bug) -> Row:
+    row = Row(name, bug.part, bug.directed, sorted(bug.rules), {}, 0.0)
     _tell(row)
     return row
 

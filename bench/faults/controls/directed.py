@@ -105,8 +105,12 @@ DIRECTED: Final[Mapping[str, Directed]] = {
     ),
     "workers lose the broker": Directed(
         {"slow": 1},
-        jobs=24,
-        faults=_faults(*(("reset", "worker->broker", 1.0 + 0.7 * n, 0.0, 0.0) for n in range(5))),
+        jobs=12,
+        seconds=0.6,
+        faults=_faults(*(("reset", "worker->broker", 0.2 + 0.2 * n, 0.0, 0.0) for n in range(8))),
+        # One slot: others wait in front of it while the connection goes, for as long as the worker
+        # knows of short runs alone.
+        settings={**SHORTEST, "COUNTERSIGN_CONCURRENCY": "1"},
         may_lose_leases=False,
     ),
     "the gateway loses the ledger": Directed(

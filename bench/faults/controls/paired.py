@@ -7,7 +7,7 @@ from bench.faults.controls.directed import Directed
 from bench.faults.jobs import Kind
 from bench.faults.plan import Fault
 
-JOBS: Final = 180
+JOBS: Final = 280
 SPAN_S: Final = 36.0
 WEIGHTS: Final[dict[Kind, int]] = {"quick": 40, "slow": 60}
 #: Kind, target, seconds, amount: what a stock Celery on Redis has as well. The wipes come early:

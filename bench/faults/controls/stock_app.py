@@ -32,6 +32,8 @@ _ADVISED: Final[Mapping[str, Any]] = {
     "worker_cancel_long_running_tasks_on_connection_loss": True,
     "broker_transport_options": {
         "visibility_timeout": VISIBILITY_S,
+        "unacked_restore_interval": 2,
+        "unacked_restore_throttle": 1,
         "health_check_interval": 3,
         "socket_timeout": 5,
         "socket_connect_timeout": 2,

@@ -30,10 +30,9 @@ from deploy.local.settings import inherited_environment
 from signing.times import from_rfc3339
 
 WORKERS: Final = ("worker", "worker-2")
-#: Until all has ended, or nothing has for longer than a message may stay unacknowledged and until
-#: a worker looks for such messages (10 s after its start, and then every 100 s).
-DRAIN_S: Final = 45.0
-STALL_S: Final = VISIBILITY_S + 14.0
+#: Until all has ended, or nothing has for longer than a message may stay unacknowledged.
+DRAIN_S: Final = 40.0
+STALL_S: Final = VISIBILITY_S + 6.0
 #: The first jobs show that all parts are at work.
 WARM: Final = 8
 WARM_S: Final = 20.0
