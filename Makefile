@@ -24,11 +24,12 @@ demo: setup ## Show the whole path at work, with real servers
 up: setup ## Run the local stack until ctrl-C
 	@$(BIN)/countersign up
 
-test: setup ## All tests, with coverage
+test: setup ## All tests, with coverage; and the short fault campaign
 	@rm -rf "$(TMPDIR)/pytest" && $(BIN)/coverage erase
 	$(PYTEST) -n $(WORKERS) --dist worksteal --cov --cov-report= 
 	@$(BIN)/coverage report --fail-under=90 --skip-covered | tail -40
 	@rm -rf "$(TMPDIR)/pytest"
+	@$(BIN)/python -m bench.faults --quick
 
 test-fast: setup ## Tests that need no server
 	$(PYTEST) -n $(WORKERS) -q -m "not servers"
