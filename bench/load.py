@@ -84,6 +84,8 @@ async def run_load(target: Target, requests: list[bytes], connections: int) -> L
     seconds = time.perf_counter() - started
     for _, writer in opened:
         writer.close()
+    # However the other side takes it.
+    await asyncio.gather(*(writer.wait_closed() for _, writer in opened), return_exceptions=True)
     latencies.sort()
     return LoadResult(
         statuses,
