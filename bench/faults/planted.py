@@ -23,7 +23,7 @@ import click
 from bench.faults.checker import Verdict
 from bench.faults.controls.bugs import BUGS, Bug
 from bench.faults.controls.directed import DIRECTED, SEED
-from bench.faults.controls.site import Site
+from bench.faults.controls.site import LONG, SHORT, Site
 from bench.faults.controls.tree import CannotPlant, check_runs, copy_tree, plant
 from deploy.errors import StackError
 from deploy.supervise import interruptible
@@ -142,7 +142,8 @@ def _planted(name: str, bug: Bug, source: Path, site: Site) -> Row:
 def _row(site: Site, name: str, bug: Bug | None, directed: str, source: Path) -> Row:
     begun = time.monotonic()
     try:
-        found = _found(site.run(DIRECTED[directed], source))
+        patience = LONG if bug is None else SHORT
+        found = _found(site.run(DIRECTED[directed], source, patience=patience))
     except StackError as error:
         click.echo(f"{name}: {error}", err=True)
         found = {_NOT_STARTED: 1}

@@ -33,7 +33,7 @@ LEDGER: Final[Mapping[str, tuple[str, str, str, str, str]]] = {
     ),
     "a settled job settles again": (
         "workers lose the ledger",
-        "settled_twice",
+        "settled_twice transition",
         _LUA,
         "if r[1] ~= 'running' or r[2] ~= ARGV[2] then return 'stale' end",
         "if r[2] ~= ARGV[2] then return 'stale' end",

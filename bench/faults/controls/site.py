@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,9 +26,18 @@ from bench.faults.sink import Sink
 from bench.faults.system import ROOT, System
 from deploy.errors import StackError
 
-#: A campaign's jobs have to settle within this, and something has to settle within the other.
-DRAIN_S: Final = 25.0
-STALL_S: Final = 8.0
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """A campaign's jobs have to settle within this, and something has to within the other."""
+
+    drain_s: float
+    stall_s: float
+
+
+#: For a bug that leaves jobs open for ever; and for what has to be clean on a slow machine too.
+SHORT: Final = Patience(25.0, 8.0)
+LONG: Final = Patience(120.0, 45.0)
 READY_S: Final = 30.0
 #: More than this the load never waits for a system that refuses all.
 LOAD_S: Final = 25.0
@@ -55,7 +65,7 @@ class Site:
         """Stop all."""
         self.system.stop()
 
-    def run(self, directed: Directed, source: Path = ROOT) -> Verdict:
+    def run(self, directed: Directed, source: Path = ROOT, *, patience: Patience = LONG) -> Verdict:
         """Run one campaign with the roles' code from a source tree, and judge it.
 
         Raises:
@@ -70,7 +80,7 @@ class Site:
                 if name.startswith("worker"):
                     with suppress(NotThere):
                         system.children(name, wait_s=READY_S)
-            _Campaign(system, directed, journal).run()
+            _Campaign(system, directed, journal, patience).run()
         finally:
             self.end_roles(directed.roles)
         return self._judge(directed, journal)
@@ -127,7 +137,10 @@ class Site:
 class _Campaign:
     """Load, faults and drain of one short campaign."""
 
-    def __init__(self, system: System, directed: Directed, journal: Path) -> None:
+    def __init__(
+        self, system: System, directed: Directed, journal: Path, patience: Patience
+    ) -> None:
+        self._patience = patience
         self._system = system
         self._directed = directed
         self._journal = journal
@@ -151,7 +164,7 @@ class _Campaign:
             self._load_and_break(ledger)
             if directed.calls_back:
                 calls.hand_in_again()
-            _drain(ledger)
+            _drain(ledger, self._patience)
             load.answers(system.targets, self._journal, most=ANSWERS)
             self._stop.set()
 
@@ -213,11 +226,12 @@ def _release(ledger: redis.Redis, stop: threading.Event) -> None:
     releases.release_held(ledger, stop=stop)
 
 
-def _drain(ledger: redis.Redis) -> None:
+def _drain(ledger: redis.Redis, patience: Patience) -> None:
     """Wait until nothing is open, or nothing has changed for a while."""
     begun = changed = time.monotonic()
     left, pause = -1, threading.Event()
-    while left != 0 and time.monotonic() < min(begun + DRAIN_S, changed + STALL_S):
+    drain_s, stall_s = patience.drain_s, patience.stall_s
+    while left != 0 and time.monotonic() < min(begun + drain_s, changed + stall_s):
         now = gather.unsettled(ledger) + gather.unpurged(ledger)
         if now != left:
             left, changed = now, time.monotonic()

@@ -12,7 +12,7 @@ from bench.faults.controls.bugs import BUGS, Bug
 from bench.faults.controls.directed import DIRECTED
 from bench.faults.controls.outcome import Noted, count
 from bench.faults.controls.paired import FAULTS, SPAN_S, paired_faults
-from bench.faults.controls.site import Site
+from bench.faults.controls.site import SHORT, Site
 from bench.faults.controls.tree import CannotPlant, Replacement, check_runs, copy_tree, plant
 from bench.faults.plan import kinds
 
@@ -84,7 +84,7 @@ def test_a_planted_bug_is_found_end_to_end(copy: Path) -> None:
     try:
         site.start()
         short = replace(DIRECTED[bug.directed], weights={"quick": 1}, jobs=10, seconds=0.5)
-        verdict = site.run(short, copy)
+        verdict = site.run(short, copy, patience=SHORT)
     finally:
         site.stop()
     assert bug.rules & {item.rule for item in verdict.violations}
