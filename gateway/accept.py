@@ -3,6 +3,7 @@
 import math
 from typing import Protocol
 
+from backends.errors import LedgerUnavailable
 from gateway.errors import RETRY_AFTER_S, Refused
 from gateway.seal import body_digest
 from gateway.types import Receipt, Sealed
@@ -24,10 +25,12 @@ async def accept(sealed: Sealed, ledger: AcceptingLedger) -> Receipt:
     """Accept a sealed job.
 
     Raises:
-        LedgerUnavailable: where Redis did not answer.
+        LedgerUnavailable: where Redis did not answer, or its clock is another.
         Refused: `replayed`, `idempotency_mismatch`, `rate_limited`, `quota_exceeded`.
     """
     accepted = await ledger.accept(acceptance_of(sealed))
+    if accepted.outcome == "clock":
+        raise LedgerUnavailable("the clocks of gateway and ledger are apart: set both by NTP")
     if accepted.outcome == "replayed":
         raise Refused("replayed", "sign each request with a nonce of its own")
     if accepted.outcome == "mismatch":
@@ -61,6 +64,7 @@ def acceptance_of(sealed: Sealed) -> Acceptance:
         max_attempts=claims.max_attempts,
         on_lost=admitted.task.on_lost,
         has_secret=sealed.stripped.stored,
+        issued_at=claims.issued_at,
         not_before=claims.not_before,
         expires_at=claims.expires_at,
         keyid=authenticated.keyid,

@@ -25,8 +25,11 @@ class Script:
 
 #: KEYS: nonce, idempotency or ''. ARGV: id, seal, and lines that are cheaper to pack as one text:
 #: nonce ttl ms, body digest, idempotency ttl ms, not_before ms, expires ms, producer, rate's
-#: interval ms (0: none), its burst, open jobs allowed (0: any), then the record's fields and
-#: values. Gives outcome, id, ms to wait.
+#: interval ms (0: none), its burst, open jobs allowed (0: any), the earliest and the latest that
+#: it may be by the gateway's clock, then the record's fields and values. Gives outcome, id, ms to
+#: wait.
+#: Requests are fresh by the gateway's clock, and nonces are forgotten by Redis's: where the two are
+#: apart, a nonce could be forgotten while its request is still fresh.
 #: The rate is GCRA (ITU-T I.371): one number, the theoretical arrival time, per producer.
 ACCEPT: Final = Script(
     "accept",
@@ -34,6 +37,7 @@ ACCEPT: Final = Script(
     + """
 local a = {}
 for line in string.gmatch(ARGV[3], '([^\\n]*)\\n') do a[#a + 1] = line end
+if now < tonumber(a[10]) or now > tonumber(a[11]) then return {'clock', '', 0} end
 -- Whatever comes of the request: one that was refused may not be sent again by who recorded it.
 if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', a[1]) then return {'replayed', '', 0} end
 if KEYS[2] ~= '' then
@@ -65,7 +69,7 @@ end
 redis.call('HINCRBY', 'cs:open', producer, 1)
 local due = math.max(now, tonumber(a[4]))
 redis.call('HSET', job_key(id), 'state', 'queued', 'accepted', now, 'due', due,
-  'expires', a[5], 'attempt', 0, 'published', 0, 'taken', 0, unpack(a, 10))
+  'expires', a[5], 'attempt', 0, 'published', 0, 'taken', 0, unpack(a, 12))
 redis.call('SET', 'cs:seal:' .. id, ARGV[2])
 redis.call('ZADD', 'cs:due', due, id)
 redis.call('ZADD', 'cs:expiring', a[5], id)

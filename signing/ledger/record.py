@@ -13,8 +13,10 @@ from signing.ledger.states import STATES, State
 NONCE_TTL_MS = 360_000  # outlives the 300 s window and 30 s of skew
 IDEMPOTENCY_TTL_MS = 86_400_000
 RETENTION_MS = 7 * 86_400_000
+#: How far the clocks of gateway and ledger may be apart: less than a nonce outlives its request.
+CLOCK_MARGIN_MS = 15_000
 
-AcceptOutcome = Literal["accepted", "existing", "replayed", "mismatch", "limited", "full"]
+AcceptOutcome = Literal["accepted", "existing", "replayed", "mismatch", "limited", "full", "clock"]
 ClaimStatus = Literal["claimed", "early", "unknown"] | State
 _ACCEPT_OUTCOMES: dict[bytes, AcceptOutcome] = {
     b"accepted": "accepted",
@@ -23,6 +25,7 @@ _ACCEPT_OUTCOMES: dict[bytes, AcceptOutcome] = {
     b"mismatch": "mismatch",
     b"limited": "limited",
     b"full": "full",
+    b"clock": "clock",
 }
 _STATES: dict[bytes, State] = {state.encode(): state for state in STATES}
 _CLAIM_STATUSES: dict[bytes, ClaimStatus] = {
@@ -73,6 +76,7 @@ class Acceptance:
     max_attempts: int
     on_lost: str
     has_secret: bool
+    issued_at: int
     not_before: int
     expires_at: int
     keyid: str
@@ -116,6 +120,8 @@ class Acceptance:
             f"{self.limits.interval_ms:.3f}",
             self.limits.burst,
             self.limits.open_jobs,
+            self.issued_at - CLOCK_MARGIN_MS,
+            self.issued_at + CLOCK_MARGIN_MS,
         )
         lines = [*head, *(part for pair in record.items() for part in pair)]
         text = "".join(f"{line}\n" for line in lines)

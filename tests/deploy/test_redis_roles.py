@@ -1,5 +1,6 @@
 """What each role's Redis user may and may not do, asked of a real Redis."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -272,6 +273,7 @@ def accept(servers: Servers, idempotency_key: str | None) -> str:
         max_attempts=2,
         on_lost="rerun",
         has_secret=True,
+        issued_at=time.time_ns() // 1_000_000,
         not_before=0,
         expires_at=10**14,
         keyid="k",

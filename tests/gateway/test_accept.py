@@ -54,6 +54,7 @@ def test_the_ledger_keeps_what_was_sealed_and_how_it_was_asked_for() -> None:
     item, claims = acceptance_of(job), job.claims
     assert (item.job_id, item.seal, item.seal_digest) == (JOB_ID, job.seal, job.digest)
     assert (item.producer, item.task, item.queue) == ("shop", claims.task, claims.queue)
+    assert item.issued_at == claims.issued_at
     assert (item.not_before, item.expires_at) == (claims.not_before, claims.expires_at)
     assert (item.priority, item.max_attempts, item.on_lost) == (2, claims.max_attempts, "rerun")
     assert item.has_secret
@@ -100,6 +101,11 @@ def test_waiting_less_than_a_second_is_a_second() -> None:
     assert refusal(answering("limited", wait_ms=1)).retry_after_s == 1
     policy = dict(refusal(answering("limited"), {"per_second": 50}).headers)["ratelimit-policy"]
     assert policy == '"jobs";q=1;w=1'
+
+
+def test_clocks_that_are_apart_are_told_as_a_ledger_that_cannot_be_used() -> None:
+    with pytest.raises(LedgerUnavailable, match="NTP"):
+        accepted(answering("clock"))
 
 
 def test_too_many_open_jobs_are_told_the_quota() -> None:

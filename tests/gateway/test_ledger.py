@@ -54,6 +54,7 @@ def acceptance(number: int, **changes: Any) -> Acceptance:
         max_attempts=5,
         on_lost="rerun",
         has_secret=False,
+        issued_at=now,
         not_before=now + 3_600_000,
         expires_at=now + 7_200_000,
         keyid="ledger-1",

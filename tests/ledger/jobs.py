@@ -49,6 +49,7 @@ def acceptance(now: int, **changes: Any) -> Acceptance:
         "max_attempts": 3,
         "on_lost": "rerun",
         "has_secret": False,
+        "issued_at": now,
         "not_before": now,
         "expires_at": now + HOUR_MS,
         "keyid": "acme-1",

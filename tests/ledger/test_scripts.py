@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from backends.errors import LedgerUnavailable
-from signing.ledger.record import Acceptance, Limits
+from signing.ledger.record import CLOCK_MARGIN_MS, Acceptance, Limits
 from tests.ledger.actors import Actors, pass_by
 from tests.ledger.jobs import HOUR_MS, QUEUE, acceptance, job_id
 from tests.ledger.quiet import QuietRedis
@@ -113,6 +113,22 @@ def test_a_nonce_is_used_up_by_a_request_that_is_refused(
     refused = acceptance(now, limits=limits)
     assert actors.accept(refused).outcome == outcome
     assert actors.accept(replace(refused, limits=Limits())).outcome == "replayed"
+
+
+@pytest.mark.parametrize("apart", [-HOUR_MS, -CLOCK_MARGIN_MS - 2000, HOUR_MS])
+def test_nothing_is_accepted_by_clocks_that_are_apart(actors: Actors, apart: int) -> None:
+    """A nonce would be forgotten by the one clock while its request is fresh by the other."""
+    now = actors.now()
+    job = acceptance(now, issued_at=now + apart)
+    assert actors.accept(job).outcome == "clock"
+    assert actors.kept_for_ever() == set()
+    assert actors.accept(replace(job, issued_at=now)).outcome == "accepted"
+
+
+@pytest.mark.parametrize("apart", [-CLOCK_MARGIN_MS + 2000, CLOCK_MARGIN_MS])
+def test_clocks_may_be_a_little_apart(actors: Actors, apart: int) -> None:
+    now = actors.now()
+    assert actors.accept(acceptance(now, issued_at=now + apart)).outcome == "accepted"
 
 
 def test_nothing_of_a_settled_job_is_kept_for_ever(actors: Actors) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from signing.ledger.packed import pack
 from signing.ledger.record import (
+    CLOCK_MARGIN_MS,
     Accepted,
     Claim,
     Hint,
@@ -72,7 +73,8 @@ def test_script_args_hold_every_field_on_a_line(
     assert lines.endswith("\n")
     listed = lines.split("\n")[:-1]
     assert listed[1:6:4] == [job.body_digest, producer]
-    fields = dict(zip(listed[9::2], listed[10::2], strict=True))
+    assert listed[9:11] == [str(5 - CLOCK_MARGIN_MS), str(5 + CLOCK_MARGIN_MS)]
+    fields = dict(zip(listed[11::2], listed[12::2], strict=True))
     assert fields == {
         "producer": producer,
         "task": task,
@@ -102,7 +104,7 @@ def test_the_interval_of_a_rate(limits: Limits, interval: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "outcome", ["accepted", "existing", "replayed", "mismatch", "limited", "full"]
+    "outcome", ["accepted", "existing", "replayed", "mismatch", "limited", "full", "clock"]
 )
 def test_an_answer_of_accept(outcome: Any) -> None:
     assert accepted_from([outcome.encode(), b"id-1", 12]) == Accepted(outcome, "id-1", 12)
