@@ -67,7 +67,7 @@ def _options() -> Any:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3, help="runs, each killed at its end")
     parser.add_argument("--cuts", type=int, default=40, help="moments of each run")
-    parser.add_argument("--jobs", type=int, default=1500, help="of each run, at most")
+    parser.add_argument("--jobs", type=int, default=800, help="of each run, at most")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each run, at most")
     return parser.parse_args()
 

@@ -15,7 +15,7 @@ from bench.power.run import Recording, superuser
 from bench.stack import BenchStack
 from signing.ledger import keys
 
-SETTLE_S: Final = 120.0
+SETTLE_S: Final = 180.0
 ASKED_AGAIN: Final = 60
 SHOWN: Final = 5
 #: Jobs that ran at the moment of the cut come back after this.
