@@ -1,6 +1,7 @@
 """Waiting for a job to settle, by the ledger's notification; a lost one costs a few seconds."""
 
 import asyncio
+import random
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -8,12 +9,15 @@ from typing import Any, Final
 
 from redis.exceptions import RedisError
 
+from backends.errors import LedgerUnavailable
 from backends.redis_clients import AsyncRedis
 from signing.ledger.keys import SETTLED_CHANNEL
 
 MAX_WAIT_S: Final = 60
 RECHECK_S: Final = 5.0
 RECONNECT_S: Final = 0.5
+#: A ledger that is away is looked at again after so long, spread, so that not all ask at once.
+AWAY_S: Final = (0.5, 1.5)
 #: After so long without a word the connection is asked for one, and given up after as long again.
 QUIET_S: Final = 2.0
 
@@ -73,17 +77,28 @@ async def wait_settled(
     *,
     seconds: float,
     is_settled: Callable[[], Any],
+    spread: Callable[[float, float], float] = random.uniform,
 ) -> None:
-    """Return once the job has settled or the time is over; `is_settled` reads the ledger."""
+    """Return once the job has settled or the time is over; `is_settled` reads the ledger.
+
+    A ledger that is away meanwhile has not said that the job settled, so the wait goes on: what
+    it is at the end, the caller reads.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     with feed.event(job_id) as event:
-        while not await is_settled():
+        while True:
+            try:
+                if await is_settled():
+                    return
+                pause = RECHECK_S
+            except LedgerUnavailable:
+                pause = spread(*AWAY_S)
             left = deadline - loop.time()
             if left <= 0:
                 return
             try:
-                await asyncio.wait_for(event.wait(), min(left, RECHECK_S))
+                await asyncio.wait_for(event.wait(), min(left, pause))
             except TimeoutError:
                 continue
             finally:

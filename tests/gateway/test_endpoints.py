@@ -10,6 +10,8 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backends.errors import LedgerUnavailable
+from gateway import waiting
 from gateway.endpoints import Endpoints, clock_ms
 from gateway.errors import Refused
 from gateway.ledger import GatewayLedger, JobState
@@ -34,6 +36,9 @@ class Jobs:
     """The ledger as the endpoints read it: one job, which settles when it is read often enough."""
 
     reads_until_settled: int = 1_000
+    #: At which reads the ledger is away.
+    away: tuple[int, ...] = ()
+    reads: int = 0
     before_cancel: str = "queued"
     nonces: set[tuple[str, str]] = field(default_factory=set)
     asked: tuple[str, Wanted] | None = None
@@ -44,6 +49,9 @@ class Jobs:
         return new
 
     async def read(self, job_id: str) -> JobState | None:
+        self.reads += 1
+        if self.reads in self.away:
+            raise LedgerUnavailable("loading")
         if job_id == OTHER_JOB_ID:
             return JobState(replace(RECORD, producer="another"), None)
         if job_id != JOB_ID:
@@ -186,6 +194,19 @@ def test_waiting_ends_when_the_job_has_settled() -> None:
     jobs = Jobs(reads_until_settled=1)
     _, body = answered(endpoints(jobs=jobs).show(request(reading("?wait=60"))))
     assert body["status"] == "cancelled"
+
+
+def test_waiting_outlives_a_restart_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "AWAY_S", (0, 0.01))
+    jobs = Jobs(reads_until_settled=1, away=(2, 3))
+    _, body = answered(endpoints(jobs=jobs).show(request(reading("?wait=5"))))
+    assert (body["status"], jobs.reads) == ("cancelled", 5)
+
+
+def test_a_ledger_that_is_still_away_at_the_end_of_a_wait_is_said_to_be() -> None:
+    jobs = Jobs(away=tuple(range(2, 100)))
+    with pytest.raises(LedgerUnavailable):
+        answered(endpoints(jobs=jobs).show(request(reading("?wait=1"))))
 
 
 def test_waiting_no_time_is_not_waiting() -> None:

@@ -7,6 +7,7 @@ from typing import Any, Self, cast
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from backends.errors import LedgerUnavailable
 from backends.redis_clients import AsyncRedis
 from gateway import waiting
 from gateway.waiting import SettledFeed, wait_settled
@@ -58,11 +59,14 @@ class Job:
     def __init__(self, *, settled: bool = False) -> None:
         self.settled = settled
         self.asked = 0
+        self.away = False
         self.was_asked = asyncio.Event()
 
     async def __call__(self) -> bool:
         self.asked += 1
         self.was_asked.set()
+        if self.away:
+            raise LedgerUnavailable("loading")
         return self.settled
 
 
@@ -125,6 +129,43 @@ def test_a_notification_that_was_lost_costs_a_recheck(monkeypatch: pytest.Monkey
         await job.was_asked.wait()
         job.settled = True
         await waiter
+
+    with_feed(test)
+
+
+def test_a_ledger_that_restarts_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "RECONNECT_S", 0)
+    spreads: list[tuple[float, float]] = []
+
+    def spread(least: float, most: float) -> float:
+        spreads.append((least, most))
+        return 0.01
+
+    async def test(client: FakeRedis, feed: SettledFeed) -> None:
+        job = Job()
+        waiter = asyncio.create_task(
+            wait_settled(feed, "a", seconds=60, is_settled=job, spread=spread)
+        )
+        await job.was_asked.wait()
+        job.away = True
+        client.messages.put_nowait(RedisConnectionError("gone"))
+        while len(spreads) < 3:  # it was away, and each time looked at again soon
+            job.was_asked.clear()
+            await job.was_asked.wait()
+        assert not waiter.done()
+        job.away, job.settled = False, True
+        await waiter
+        assert set(spreads) == {waiting.AWAY_S}
+
+    with_feed(test)
+
+
+def test_a_ledger_that_stays_away_is_waited_for_no_longer_than_asked() -> None:
+    async def test(_client: FakeRedis, feed: SettledFeed) -> None:
+        job = Job()
+        job.away = True
+        await wait_settled(feed, "a", seconds=0.05, is_settled=job)
+        assert job.asked == 2
 
     with_feed(test)
 
