@@ -104,6 +104,15 @@ class Facts:
         return _grouped((entry.job, entry) for entry in told if entry.job and entry.state)
 
     @cached_property
+    def asked(self) -> list[Entry]:
+        """What accepted jobs' producers were answered of them, whatever it was."""
+        return [
+            entry
+            for entry in self.evidence.journal
+            if entry.event == "answer" and entry.status is not None and entry.job in self.accepted
+        ]
+
+    @cached_property
     def replays(self) -> list[Entry]:
         """Recorded requests that were sent again."""
         return [entry for entry in self.evidence.journal if entry.event == "replay"]

@@ -9,6 +9,8 @@ from signing.ledger.states import TERMINAL
 #: Kinds of jobs that may end so; what is not here may be of any kind.
 _ONLY: Final = {"expired": frozenset({"brief"})}
 _NEVER_WELL: Final = frozenset({"failing"})
+#: Not found, or not this producer's.
+_DENIED: Final = frozenset({403, 404, 410})
 
 
 def lost(facts: Facts) -> Iterator[Seen]:
@@ -73,6 +75,13 @@ def answer_changed(facts: Facts) -> Iterator[Seen]:
         if len(states) > 1 or len(attempts | {record.attempt}) > 1 or len(ends) > 1:
             told = ", ".join(sorted(str(state) for state in states))
             yield Seen(job, facts.ref_of(job), f"told and kept: {told}")
+
+
+def denied(facts: Facts) -> Iterator[Seen]:
+    """The gateway knows every job that it has accepted, and whose it is."""
+    for entry in facts.asked:
+        if entry.status in _DENIED:
+            yield Seen(entry.job, entry.ref, f"accepted, and answered {entry.status}")
 
 
 def wrong_answer(facts: Facts) -> Iterator[Seen]:
@@ -141,6 +150,7 @@ RULES: Final = (
     ),
     Rule("unexplained_job", "somebody handed it in", lambda f: len(f.jobs), unexplained),
     Rule("answer_changed", "a final answer stays", lambda f: len(f.answers), answer_changed),
+    Rule("denied", "an accepted job is told of", lambda f: len(f.asked), denied),
     Rule("wrong_answer", "a result is the job's own", lambda f: len(f.answers), wrong_answer),
     Rule(
         "failed_wrongly",

@@ -363,6 +363,14 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
         effect_of_another,
         {"effect_unclaimed"},
     ),
+    "an accepted job is not found": (
+        lambda s: s.say("answer", "r-quick", "j-quick", status=404, code="not_found"),
+        {"denied"},
+    ),
+    "an accepted job is another producer's": (
+        lambda s: s.say("answer", "r-key", "j-key", status=403, code="forbidden"),
+        {"denied"},
+    ),
     "a secret is found": (
         lambda s: s.rest.update(scanned=Scanned(1, 1, ("file:a.aof (hex)",))),
         {"canary"},
