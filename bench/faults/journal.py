@@ -68,6 +68,13 @@ class Journal:
         self._waiting: list[bytes] = []
         self._written = 0
         self._kept = 0
+        self._broken: OSError | None = None
+        # The file's name is on disk as well.
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
     def __enter__(self) -> Self:
         return self
@@ -84,7 +91,7 @@ class Journal:
         """Write a line, and return when it is on disk.
 
         Raises:
-            OSError: where it cannot be kept; then nothing may be sent.
+            OSError: where it cannot be kept; then nothing may be sent, by nobody and never again.
         """
         line = _line(entry, self._clock())
         with self._lines:
@@ -93,12 +100,22 @@ class Journal:
             mine = self._written
         with self._disk:
             if self._kept < mine:
-                self._flush()
+                self._keep()
 
     def close(self) -> None:
         """Close the file; everything is on disk."""
         with self._disk:
             os.close(self._file)
+
+    def _keep(self) -> None:
+        # What a failed write had taken along is lost, and perhaps half of a line is on disk.
+        if self._broken is not None:
+            raise OSError(*self._broken.args)
+        try:
+            self._flush()
+        except OSError as error:
+            self._broken = error
+            raise
 
     def _flush(self) -> None:
         with self._lines:

@@ -2,11 +2,13 @@
 
 import os
 import threading
+from collections import deque
 from pathlib import Path
 
 import pytest
 
 from bench.faults.journal import Entry, Journal, read_journal
+from tests.servers.marks import wait_until
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
@@ -66,6 +68,48 @@ def test_what_cannot_be_kept_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
             journal.write(Entry("attempt", "r1"))
         with pytest.raises(OSError, match="no space"):
             journal.write(Entry("attempt", "r2"))
+
+
+def test_a_write_that_failed_breaks_the_journal_for_everybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one line is written two more wait; their write fails, and both writers are told."""
+    path = tmp_path / "journal"
+    write, calls = os.write, deque[int]()
+    begun, both = threading.Event(), threading.Event()
+
+    def full(file: int, data: bytes) -> int:
+        calls.append(1)
+        if len(calls) == 2:
+            raise OSError(28, "no space")
+        begun.set()
+        assert both.wait(10)
+        return write(file, data)
+
+    refused = deque[str]()
+    with Journal(path) as journal:
+        monkeypatch.setattr(os, "write", full)
+
+        def one(ref: str) -> None:
+            try:
+                journal.write(Entry("attempt", ref))
+            except OSError:
+                refused.append(ref)
+
+        writers = [threading.Thread(target=one, args=(ref,)) for ref in ("r0", "r1", "r2")]
+        writers[0].start()
+        assert begun.wait(10)
+        for writer in writers[1:]:
+            writer.start()
+        wait_until(lambda: len(journal._waiting) == 2, 10)
+        both.set()
+        for writer in writers:
+            writer.join()
+        # There is room again; what the journal has lost stays lost, so it keeps nothing more.
+        with pytest.raises(OSError, match="no space"):
+            journal.write(Entry("attempt", "r3"))
+    assert sorted(refused) == ["r1", "r2"]
+    assert [entry.ref for entry in read_journal(path)] == ["r0"]
 
 
 def test_a_last_line_that_is_not_whole_is_passed_over(tmp_path: Path) -> None:
