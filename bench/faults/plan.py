@@ -32,6 +32,9 @@ PATIENCE: Final = 6
 MOST_LOOKED_AT: Final = 40
 #: What leaves nothing that would have to come back.
 AT_ONCE_OVER: Final = ("wipe-queue", "wipe-broker", "forget-scripts", "memory")
+#: Longer than the lease of what the worker runs.
+WORKER_PAUSE_S: Final = (6.0, 12.0)
+_OUTLASTING: Final = frozenset(("pause", worker) for worker in WORKERS)
 #: The target of a fault that is done to all parts at once.
 EVERYTHING: Final = "everything"
 
@@ -123,7 +126,7 @@ def plan(
     table = _Table(_deck(chosen, rng))
     for number in range(count):
         at, kind, target = table.next(span_s * (number + rng.random()) / count)
-        seconds = min(rng.uniform(*kind.seconds), longest_s, max(0.0, span_s - at))
+        seconds = _seconds(kind, target, rng, min(longest_s, max(0.0, span_s - at)))
         fault = Fault(number, kind.name, target, at, round(seconds, 2), _amount(kind, rng))
         table.place(fault)
     return tuple(table.placed)
@@ -216,6 +219,12 @@ def _up(seconds: float) -> float:
 
 def _free_again(fault: Fault) -> float:
     return fault.ends + rest_s(fault)
+
+
+def _seconds(kind: Kind, target: str, rng: random.Random, most: float) -> float:
+    """Draw how long it lasts: not past the campaign's end, yet never less than it has to."""
+    least, longest = WORKER_PAUSE_S if (kind.name, target) in _OUTLASTING else kind.seconds
+    return max(least, min(rng.uniform(least, longest), most))
 
 
 def _amount(kind: Kind, rng: random.Random) -> float:

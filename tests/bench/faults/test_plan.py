@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 
 from bench.faults.inject import KINDS
-from bench.faults.plan import EVERYTHING, MOST_AT_ONCE, Broker, Fault, counts, kinds, occupied, plan
+from bench.faults.plan import (
+    EVERYTHING,
+    MOST_AT_ONCE,
+    WORKERS,
+    Broker,
+    Fault,
+    counts,
+    kinds,
+    occupied,
+    plan,
+)
+from bench.faults.system import SHORT
 
 SEEDS = range(12)
 WHOLE = (520, 1320.0)
@@ -56,13 +67,23 @@ def test_the_same_seed_gives_the_same_plan_and_another_one_another() -> None:
     assert plan(7, *QUICK) != plan(8, *QUICK)
 
 
-def test_a_pause_of_a_worker_may_outlast_its_lease() -> None:
+@pytest.mark.parametrize(("size", "longest_s"), [(WHOLE, 15.0), (QUICK, 8.0)])
+def test_a_pause_of_a_worker_outlasts_its_lease(size: tuple[int, float], longest_s: float) -> None:
     lasting = [
         fault.seconds
-        for fault in plan(1, *WHOLE)
-        if fault.kind == "pause" and fault.target.startswith("worker")
+        for seed in SEEDS
+        for fault in plan(seed, *size, longest_s=longest_s)
+        if fault.kind == "pause" and fault.target in WORKERS
     ]
-    assert max(lasting) > 5.0
+    assert min(lasting) >= float(SHORT["COUNTERSIGN_LEASE_SECONDS"]) + 1.0
+
+
+@pytest.mark.parametrize("size", [WHOLE, QUICK])
+def test_no_fault_is_cut_short_by_the_end(size: tuple[int, float]) -> None:
+    least = {kind.name: kind.seconds[0] for kind in kinds("redis")}
+    for seed in SEEDS:
+        short = [f for f in plan(seed, *size, longest_s=8.0) if f.seconds < least[f.kind]]
+        assert short == []
 
 
 def test_amounts_lie_where_the_kind_says() -> None:
