@@ -100,7 +100,7 @@ def run_each(client: SyncRedis, calls: Sequence[Call]) -> list[Any]:
             # What made one silent did so to others, each of which would cost a timeout of its own.
             client.connection_pool.disconnect(inuse_connections=False)
         raise unavailable(error) from None
-    return [_reply_or_error(reply) for reply in replies]
+    return [reply_or_error(reply) for reply in replies]
 
 
 async def run_each_async(client: AsyncRedis, calls: Sequence[Call]) -> list[Any]:
@@ -120,7 +120,7 @@ async def run_each_async(client: AsyncRedis, calls: Sequence[Call]) -> list[Any]
                 replies[i] = reply
     except (RedisError, OSError) as error:
         raise unavailable(error) from None
-    return [_reply_or_error(reply) for reply in replies]
+    return [reply_or_error(reply) for reply in replies]
 
 
 def checked(replies: list[Any]) -> list[Any]:
@@ -137,7 +137,7 @@ def checked(replies: list[Any]) -> list[Any]:
     return replies
 
 
-def _reply_or_error(reply: Any) -> Any:
+def reply_or_error(reply: Any) -> Any:
     """Convert the error of one call; what says that Redis serves nobody is raised."""
     if not isinstance(reply, RedisError):
         return reply

@@ -5,26 +5,37 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args
 
 from redis.exceptions import RedisError
 
 from backends.environment import Environment
-from backends.redis_clients import Call, SyncRedis, checked, connect, run_scripts, unavailable
+from backends.errors import LedgerUnavailable
+from backends.redis_clients import (
+    Call,
+    SyncRedis,
+    connect,
+    reply_or_error,
+    run_each,
+    unavailable,
+)
 from backends.settings import redis_settings
 from signing.ledger import keys
 from signing.ledger.lua import OPERATE
 from signing.ledger.record import RETENTION_MS, LedgerInvalid, Record, record_from
-from signing.ledger.states import State
+from signing.ledger.states import TRANSITIONS, State
 
 T = TypeVar("T")
 Action = Literal["release", "fail", "cancel"]
 
-#: From which states each action takes a job; the script `operate` decides.
+#: From which states each action takes a job. One that runs is its worker's.
 TAKES: Final[dict[Action, frozenset[str]]] = {
-    "release": frozenset({"held"}),
-    "fail": frozenset({"held"}),
-    "cancel": frozenset({"queued", "held"}),
+    action: frozenset(
+        before
+        for event, before in TRANSITIONS
+        if event == action and before not in (None, "running")
+    )
+    for action in get_args(Action)
 }
 LEDGER: Final = "COUNTERSIGN_REDIS_LEDGER_URL"
 CHUNK: Final = 200
@@ -42,20 +53,40 @@ class LedgerJob:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A job whose record is broken, or one that an index names and that has no record."""
+
+    job_id: str
+    held_since: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
-    """Jobs, newest first; `complete` is false where older ones were not looked at."""
+    """Jobs, newest first; `complete` is false where older ones were not looked at.
+
+    Attributes:
+        unreadable: those whose records cannot be read; with a filter, those that may fit it.
+    """
 
     jobs: tuple[LedgerJob, ...]
+    unreadable: tuple[Unreadable, ...]
     complete: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Operated:
-    """What became of a job; states are `None` where there is none of this id."""
+    """What became of a job; states are `None` where there is none of this id, or it is not known.
+
+    Attributes:
+        secret: whether the job had secrets of its own, so that it cannot be replayed.
+        trouble: why it is not known.
+    """
 
     job_id: str
     before: str | None
     after: str | None
+    secret: bool = False
+    trouble: LedgerUnavailable | None = None
 
 
 class LedgerJobs:
@@ -67,13 +98,13 @@ class LedgerJobs:
     def __init__(self, client: SyncRedis) -> None:
         self._client = client
 
-    def find(self, ids: Sequence[str]) -> list[LedgerJob | None]:
-        """Give jobs; `None` where there is none, or its record cannot be read."""
+    def find(self, ids: Sequence[str]) -> list[LedgerJob | Unreadable | None]:
+        """Give jobs; `None` where there is none."""
         pipe: Any = self._client.pipeline(transaction=False)  # redis-py is loosely typed
         for job_id in ids:
             pipe.hgetall(keys.job(job_id))
             pipe.zscore(keys.HELD, job_id)
-        replies = checked(_converted(lambda: pipe.execute(raise_on_error=False)))
+        replies = _replies(pipe)
         pairs = zip(replies[::2], replies[1::2], strict=True)
         return [_job(job_id, *pair) for job_id, pair in zip(ids, pairs, strict=True)]
 
@@ -88,38 +119,52 @@ class LedgerJobs:
         """List jobs that fit, newest first; the held and the running have indexes of their own."""
         ids = self._indexed(status) if status in _INDEXES else self._newest(producer)
         found: list[LedgerJob] = []
+        broken: list[Unreadable] = []
         scanned = 0
         while chunk := list(islice(ids, CHUNK)):
             for job in self.find(chunk):
-                if job is None or not _fits(job.record, status, task, producer):
-                    continue
-                if len(found) == limit:
-                    return Listing(tuple(found), complete=False)
-                found.append(job)
+                if isinstance(job, Unreadable):
+                    if status is None or status in _INDEXES:
+                        broken.append(job)
+                elif job is not None and _fits(job.record, status, task, producer):
+                    if len(found) == limit:
+                        return Listing(tuple(found), tuple(broken), complete=False)
+                    found.append(job)
             scanned += len(chunk)
             if scanned >= MAX_SCANNED:
-                return Listing(tuple(found), complete=False)
-        return Listing(tuple(found), complete=True)
+                return Listing(tuple(found), tuple(broken), complete=next(ids, None) is None)
+        return Listing(tuple(found), tuple(broken), complete=True)
 
-    def held(self, task: str | None = None) -> tuple[LedgerJob, ...]:
-        """Give every job that waits for an operator."""
-        return self.listed(status="held", task=task, limit=MAX_SCANNED).jobs
+    def held(self, task: str | None = None) -> Listing:
+        """Give every job that waits for an operator, `MAX_SCANNED` at most."""
+        return self.listed(status="held", task=task, limit=MAX_SCANNED)
 
-    def operate(self, ids: Sequence[str], action: Action) -> list[Operated]:
-        """Run the script `operate` on jobs, many in one round trip."""
-        done: list[Operated] = []
+    def operate(self, ids: Sequence[str], action: Action) -> Iterator[Operated]:
+        """Run the script `operate` on jobs, many in one round trip; tell of each what became of it.
+
+        Where Redis stops answering, those that were asked for are told as not known; then it raises
+        for those that were not.
+        """
         for begin in range(0, len(ids), CHUNK):
             some = ids[begin : begin + CHUNK]
             calls = [Call(OPERATE, (), (job_id, action, RETENTION_MS)) for job_id in some]
-            before = [_text(reply) for reply in run_scripts(self._client, calls)]
-            pipe: Any = self._client.pipeline(transaction=False)
-            for job_id in some:
-                pipe.hget(keys.job(job_id), "state")
-            after = checked(_converted(lambda: pipe.execute(raise_on_error=False)))  # noqa: B023 - run at once
-            for job_id, old, new in zip(some, before, after, strict=True):
-                known = old != "unknown"
-                done.append(Operated(job_id, old if known else None, _text(new) if new else None))
-        return done
+            try:
+                said = run_each(self._client, calls)
+            except LedgerUnavailable as error:
+                yield from (Operated(job_id, None, None, trouble=error) for job_id in some)
+                raise
+            yield from self._told(some, said)
+
+    def _told(self, ids: Sequence[str], said: Sequence[Any]) -> Iterator[Operated]:
+        pipe: Any = self._client.pipeline(transaction=False)
+        for job_id in ids:
+            pipe.hmget(keys.job(job_id), "state", "secret")
+        try:
+            now = _replies(pipe)
+        except LedgerUnavailable as error:
+            now = [error] * len(ids)
+        for job_id, before, after in zip(ids, said, now, strict=True):
+            yield _operated(job_id, before, after)
 
     def _indexed(self, status: State | None) -> Iterator[str]:
         found: Any = _converted(lambda: self._client.zrange(_INDEXES[str(status)], 0, -1))
@@ -175,14 +220,34 @@ def _fits(record: Record, status: str | None, task: str | None, producer: str | 
     )
 
 
-def _job(job_id: str, fields: dict[bytes, bytes], held_since: float | None) -> LedgerJob | None:
+def _job(job_id: str, fields: Any, held_since: Any) -> LedgerJob | Unreadable | None:
+    since = int(held_since) if isinstance(held_since, float) else None
+    if isinstance(fields, LedgerUnavailable):
+        return Unreadable(job_id, since)
     try:
         record = record_from(job_id, fields)
     except LedgerInvalid:
-        return None
+        return Unreadable(job_id, since)
     if record is None:
-        return None
-    return LedgerJob(record, None if held_since is None else int(held_since))
+        return None if since is None else Unreadable(job_id, since)
+    return LedgerJob(record, since)
+
+
+def _operated(job_id: str, before: Any, after: Any) -> Operated:
+    if isinstance(before, LedgerUnavailable):
+        return Operated(job_id, None, None, trouble=before)
+    was = None if before == b"unknown" else _text(before)
+    if isinstance(after, LedgerUnavailable):
+        return Operated(job_id, was, None, trouble=after)
+    state, secret = after
+    return Operated(job_id, was, _text(state) if state else None, secret=secret == b"1")
+
+
+def _replies(pipe: Any) -> list[Any]:
+    """Give one reply for each command; that of one which failed by itself is an error."""
+    return [
+        reply_or_error(reply) for reply in _converted(lambda: pipe.execute(raise_on_error=False))
+    ]
 
 
 def _converted(call: Callable[[], T]) -> T:

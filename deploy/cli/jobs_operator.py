@@ -7,16 +7,19 @@ from typing import Final
 
 import click
 
+from backends.errors import LedgerUnavailable
 from backends.settings import process_environment
 from deploy.cli.jobs_output import Outcome, print_list, print_outcomes, print_row, row_of_record
-from deploy.jobs import LEDGER, TAKES, Action, LedgerJobs, Operated, open_jobs
-from signing.ledger.states import TERMINAL, State
+from deploy.jobs import LEDGER, TAKES, Action, LedgerJobs, Operated, Unreadable, open_jobs
+from signing.ledger.states import State
 
 _DONE: Final[dict[Action, str]] = {
     "release": "released: it runs again",
     "fail": "settled as failed",
     "cancel": "cancelled",
 }
+_PAST: Final[dict[Action, str]] = {"release": "released", "fail": "failed", "cancel": "cancelled"}
+_NOT_ASKED: Final = "nothing was done: the ledger went away before"
 #: What can be done about a job that an action does not take, by its state.
 _INSTEAD: Final = {
     "queued": "it has not started: it can be cancelled",
@@ -38,7 +41,8 @@ def print_jobs(
     with _opened() as ledger:
         found = ledger.listed(status=status, task=task, producer=producer, limit=limit)
     rows = [row_of_record(job.record, job.held_since) for job in found.jobs]
-    print_list(rows, complete=found.complete, as_json=as_json, now=now)
+    broken = [job.job_id for job in found.unreadable]
+    print_list(rows, unreadable=broken, complete=found.complete, as_json=as_json, now=now)
 
 
 def print_job(job_id: str, *, as_json: bool, now: int) -> bool:
@@ -47,6 +51,8 @@ def print_job(job_id: str, *, as_json: bool, now: int) -> bool:
         [job] = ledger.find([job_id])
     if job is None:
         return print_outcomes([_unknown(job_id)], as_json=as_json)
+    if isinstance(job, Unreadable):
+        return print_outcomes([Outcome(job_id, False, None, _broken(job))], as_json=as_json)
     print_row(row_of_record(job.record, job.held_since), as_json=as_json, now=now)
     return True
 
@@ -61,11 +67,17 @@ def act_on_held(action: Action, *, task: str | None, yes: bool, as_json: bool) -
     """Say what becomes of all held jobs, after a question; give whether it was done to all."""
     with _opened() as ledger:
         held = ledger.held(task)
-        tasks = Counter(job.record.task for job in held)
-        if held and not yes and not _agreed(action, tasks):
+        tasks = Counter(job.record.task for job in held.jobs)
+        if held.jobs and not yes and not _agreed(action, tasks):
             click.echo("nothing was done", err=True)
             return False
-        return _act(ledger, action, [job.record.job_id for job in held], as_json=as_json)
+        # Of what these are nobody can tell, so they are taken by their ids alone.
+        broken = [Outcome(job.job_id, False, None, _broken(job)) for job in held.unreadable]
+        ids = [job.record.job_id for job in held.jobs]
+        done = _act(ledger, action, ids, as_json=as_json, besides=() if task else broken)
+    if not held.complete:
+        click.echo("more jobs are held, which were not looked at: run it again", err=True)
+    return done and held.complete
 
 
 @contextmanager
@@ -80,11 +92,29 @@ def _opened() -> Iterator[LedgerJobs]:
         yield ledger
 
 
-def _act(ledger: LedgerJobs, action: Action, ids: Sequence[str], *, as_json: bool) -> bool:
-    outcomes = [_outcome(action, each) for each in ledger.operate(ids, action)]
+def _act(
+    ledger: LedgerJobs,
+    action: Action,
+    ids: Sequence[str],
+    *,
+    as_json: bool,
+    besides: Sequence[Outcome] = (),
+) -> bool:
+    outcomes: list[Outcome] = []
+    lost: LedgerUnavailable | None = None
+    try:
+        for each in ledger.operate(ids, action):
+            outcomes.append(_outcome(action, each))  # noqa: PERF401 - kept if it raises
+    except LedgerUnavailable as error:
+        lost = error  # what is done by now is told first
+    outcomes += [Outcome(each, False, None, _NOT_ASKED) for each in ids[len(outcomes) :]]
+    outcomes += besides
     if not outcomes and not as_json:
         click.echo("no job is held")
-    return print_outcomes(outcomes, as_json=as_json)
+    ok = print_outcomes(outcomes, as_json=as_json)
+    if lost is not None:
+        raise lost
+    return ok
 
 
 def _agreed(action: Action, tasks: Counter[str]) -> bool:
@@ -94,21 +124,31 @@ def _agreed(action: Action, tasks: Counter[str]) -> bool:
 
 
 def _outcome(action: Action, told: Operated) -> Outcome:
+    if told.trouble is not None and (told.before is None or action == "release"):
+        said = f"not known whether it was {_PAST[action]}: look again ({told.trouble.message})"
+        return Outcome(told.job_id, False, None, said)
     if told.before is None:
         return _unknown(told.job_id)
     if told.before not in TAKES[action]:
-        return Outcome(told.job_id, False, told.before, _not_taken(action, told.before))
+        return Outcome(told.job_id, False, told.before, _not_taken(action, told))
     if action == "release" and told.after == "expired":
         return Outcome(told.job_id, False, "expired", "not released: it had expired meanwhile")
     return Outcome(told.job_id, True, told.after, _DONE[action])
 
 
-def _not_taken(action: Action, state: str) -> str:
-    instead = _INSTEAD.get(state, "its producer can replay it as a new job")
-    if state in TERMINAL and state not in ("failed", "expired"):
-        instead = "that is final"
-    done = {"release": "released", "fail": "failed", "cancel": "cancelled"}[action]
-    return f"not {done}: it is {state}; {instead}"
+def _not_taken(action: Action, told: Operated) -> str:
+    state = str(told.before)
+    if state in ("failed", "expired"):
+        instead = "its producer can replay it as a new job"
+        if told.secret:
+            instead = "it had secrets, which are deleted: its producer can submit it anew"
+    else:
+        instead = _INSTEAD.get(state, "that is final")
+    return f"not {_PAST[action]}: it is {state}; {instead}"
+
+
+def _broken(job: Unreadable) -> str:
+    return "its record cannot be read" + ("" if job.held_since is None else ", and it is held")
 
 
 def _unknown(job_id: str) -> Outcome:

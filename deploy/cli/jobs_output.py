@@ -127,10 +127,19 @@ class Outcome:
     more: dict[str, Any] = field(default_factory=dict)
 
 
-def print_list(rows: Sequence[Row], *, complete: bool, as_json: bool, now: int) -> None:
-    """Print a list, and whether older jobs were left out."""
+def print_list(
+    rows: Sequence[Row],
+    *,
+    unreadable: Sequence[str] | None = None,
+    complete: bool,
+    as_json: bool,
+    now: int,
+) -> None:
+    """Print a list, what of it cannot be read where that is told, and whether it was cut."""
     if as_json:
-        document = {"jobs": [row.as_json() for row in rows], "complete": complete}
+        document: dict[str, Any] = {"jobs": [row.as_json() for row in rows], "complete": complete}
+        if unreadable is not None:
+            document["unreadable"] = list(unreadable)
         click.echo(json.dumps(document))
         return
     with_producer = any(row.producer is not None for row in rows)
@@ -140,8 +149,10 @@ def print_list(rows: Sequence[Row], *, complete: bool, as_json: bool, now: int) 
     table = [heads, *(_cells(row, now, with_producer=with_producer) for row in rows)]
     if rows:
         _print_table(table)
-    else:
+    elif not unreadable:
         click.echo("no job fits")
+    for job_id in unreadable or ():
+        click.echo(f"{job_id}  its record cannot be read")
     if not complete:
         click.echo("older jobs were not looked at: narrow the list, or raise --limit", err=True)
 

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from backends import redis_clients
+from backends.errors import LedgerUnavailable
 from deploy.cli.jobs import jobs
-from deploy.jobs import LedgerJobs
+from deploy.jobs import TAKES, LedgerJobs
 from tests.ledger.actors import Actors
 from tests.ledger.jobs import acceptance
 from tests.servers.servers import Servers
@@ -30,7 +32,7 @@ def invoke(clean_servers: Servers) -> Invoke:
 
     def call(*arguments: str, **options: Any) -> Result:
         runner = CliRunner(env=settings)
-        return runner.invoke(jobs, arguments, catch_exceptions=False, **options)
+        return runner.invoke(jobs, arguments, **{"catch_exceptions": False, **options})
 
     return call
 
@@ -151,12 +153,97 @@ def test_an_unknown_job_is_named(invoke: Invoke) -> None:
         assert f"{JOB_ID}  there is no such job" in result.stderr
 
 
-def test_a_broken_record_hides_no_other(
+def spoil(servers: Servers, job_id: str) -> None:
+    """Make a job's record none that could be read."""
+    redis = servers.redis("superuser")
+    redis.delete(f"cs:job:{job_id}")
+    redis.set(f"cs:job:{job_id}", "x")
+
+
+def test_a_broken_record_hides_no_other_and_is_named(
     invoke: Invoke, actors: Actors, clean_servers: Servers
 ) -> None:
-    broken, sound = queued(actors), queued(actors)
-    clean_servers.redis("superuser").hdel(f"cs:job:{broken}", "task")
-    assert listed(invoke) == [sound]
+    partial, spoilt, sound = queued(actors), queued(actors), queued(actors)
+    clean_servers.redis("superuser").hdel(f"cs:job:{partial}", "task")
+    spoil(clean_servers, spoilt)
+    document = json.loads(invoke("list", "--json").output)
+    assert [job["id"] for job in document["jobs"]] == [sound]
+    assert document["unreadable"] == [spoilt, partial]
+    assert f"{partial}  its record cannot be read" in invoke("list").output
+    assert json.loads(invoke("list", "--status", "queued", "--json").output)["unreadable"] == []
+
+
+@pytest.mark.parametrize("broken", [["hdel", "task"], ["del"]])
+def test_a_held_job_that_cannot_be_read_is_seen(
+    invoke: Invoke, actors: Actors, clean_servers: Servers, broken: list[str]
+) -> None:
+    job_id, other = held(actors), held(actors)
+    command, *fields = broken
+    redis: Any = clean_servers.redis("superuser")
+    redis.execute_command(command, f"cs:job:{job_id}", *fields)
+    assert f"{job_id}  its record cannot be read" in invoke("list", "--status", "held").output
+    shown = invoke("show", job_id)
+    assert (shown.exit_code, shown.stderr) == (
+        1,
+        f"{job_id}  its record cannot be read, and it is held\n",
+    )
+    result = invoke("fail", "--all-held", "--yes", "--json")
+    assert result.exit_code == 1
+    assert outcomes(result) == {other: (True, "failed"), job_id: (False, None)}
+
+
+def test_held_jobs_beyond_the_bound_are_not_passed_over(
+    invoke: Invoke, actors: Actors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.jobs.CHUNK", 1)
+    monkeypatch.setattr("deploy.jobs.MAX_SCANNED", 2)
+    ids = [held(actors) for _ in range(3)]
+    first = invoke("fail", "--all-held", "--yes")
+    assert first.exit_code == 1
+    assert "more jobs are held" in first.stderr
+    assert listed(invoke, "--status", "held") == ids[:1]
+    assert invoke("fail", "--all-held", "--yes").exit_code == 0
+
+
+def test_one_bad_record_drops_no_outcome(
+    invoke: Invoke, actors: Actors, clean_servers: Servers
+) -> None:
+    first, spoilt, last = held(actors), held(actors), held(actors)
+    spoil(clean_servers, spoilt)
+    result = invoke("release", first, spoilt, last)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        f"{each}  released: it runs again" for each in (first, last)
+    ]
+    assert result.stderr.startswith(f"{spoilt}  not known whether it was released: look again (")
+
+
+def test_a_lost_reply_drops_no_outcome(
+    invoke: Invoke, actors: Actors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.jobs.CHUNK", 1)
+    done, lost, left = held(actors), held(actors), held(actors)
+    asked: list[str] = []
+
+    def answers_once(client: Any, calls: Any) -> Any:
+        asked.extend(call.args[0] for call in calls)
+        replies = redis_clients.run_each(client, calls)
+        if asked == [done]:
+            return replies
+        raise LedgerUnavailable("gone")
+
+    monkeypatch.setattr("deploy.jobs.run_each", answers_once)
+    result = invoke("fail", done, lost, left, "--json", catch_exceptions=True)
+    assert isinstance(result.exception, LedgerUnavailable)
+    told = json.loads(result.stdout)["jobs"]
+    assert [(each["id"], each["done"]) for each in told] == [
+        (done, True),
+        (lost, False),
+        (left, False),
+    ]
+    assert "look again" in told[1]["message"]
+    assert "nothing was done" in told[2]["message"]
+    assert asked == [done, lost]
 
 
 @pytest.mark.parametrize(
@@ -191,6 +278,18 @@ def test_what_is_not_held_says_its_state_and_what_can_be_done(
         runs: (False, "running"),
     }
     assert "that is final" in invoke("fail", waits).stderr
+
+
+def test_what_had_secrets_is_not_said_to_be_replayable(invoke: Invoke, actors: Actors) -> None:
+    job_id = held(actors, has_secret=True)
+    assert invoke("fail", job_id).exit_code == 0
+    said = invoke("release", job_id).stderr
+    assert "its producer can submit it anew" in said
+    assert "replay" not in said
+
+
+def test_what_an_action_takes_is_what_the_ledger_takes() -> None:
+    assert {"release": {"held"}, "fail": {"held"}, "cancel": {"queued", "held"}} == TAKES
 
 
 def test_one_that_expired_meanwhile_is_not_called_released(invoke: Invoke, actors: Actors) -> None:
