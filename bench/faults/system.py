@@ -209,6 +209,12 @@ class System:
         _until(self._is_ready, "gateway")
 
     def _is_ready(self) -> bool:
+        # Python's ssl leaves a socket unclosed whose peer is gone before TLS begins, as a proxy's
+        # is while nobody listens behind it.
+        try:
+            socket.create_connection((HOST, self.ports.gateway), 1.0).close()
+        except OSError:
+            return False
         url = f"https://localhost:{self._link_ports['client->gateway']}/readyz"
         with urllib3.PoolManager(ca_certs=str(self.paths.certs.authority), retries=False) as http:
             try:

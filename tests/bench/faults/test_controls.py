@@ -78,7 +78,7 @@ def test_what_runs_from_elsewhere_is_noticed(copy: Path) -> None:
 
 @pytest.mark.servers
 def test_a_planted_bug_is_found_end_to_end(copy: Path) -> None:
-    bug = BUGS["the fencing token is not raised"]
+    bug = BUGS["a nonce is not kept"]
     plant(copy, bug.replacement)
     site = Site(copy / "site")
     try:
