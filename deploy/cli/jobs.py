@@ -1,7 +1,7 @@
 """`countersign jobs`: look at jobs and say what becomes of them, as a producer or as the operator.
 
 With a gateway's address it is a producer that asks, over HTTPS, on the base install. Without, it is
-the operator, on the ledger itself (`jobs_operator`).
+the operator, on the ledger itself (`jobs_operator`). `jobs_way` says which.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +11,7 @@ import click
 
 from deploy.cli.connection import connection, open_client
 from deploy.cli.jobs_output import Outcome, print_list, print_outcomes, row_of_summary
+from deploy.cli.jobs_way import as_operator, operator_option
 from deploy.cli.lazy import load
 from deploy.cli.submit import show_job
 from deploy.cli.submit_output import Report, reported
@@ -55,6 +56,7 @@ def jobs() -> None:
     With --url (or COUNTERSIGN_URL) as a producer, about its own jobs: list, show, cancel, replay.
     Without it as the operator, about all jobs: list, show, cancel, release, fail. The operator's
     settings are read from the environment; on a local stack: `. .countersign/env/operator.env`.
+    Where the environment has both, list, show and cancel want --url or --operator.
     """
 
 
@@ -69,6 +71,7 @@ def jobs() -> None:
     show_default=True,
     help="How many at most.",
 )
+@operator_option
 @connection(required=False)
 @_JSON
 @click.pass_obj
@@ -80,19 +83,19 @@ def list_(
     task: str | None,
     producer: str | None,
     limit: int,
+    operator: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
     """List jobs, newest first."""
     now = (system or System()).clock()
-    if given["url"] is None:
-        operator = load(_OPERATOR, "jobs")
-        operator.print_jobs(
+    if as_operator(operator, given["url"]):
+        load(_OPERATOR, "jobs").print_jobs(
             status=status, task=task, producer=producer, limit=limit, as_json=as_json, now=now
         )
         return
     if producer is not None:
-        raise click.UsageError("--producer is for the operator, who gives no --url")
+        raise click.UsageError("--producer is for the operator, without --url")
     with reported(as_json) as report, open_client(given, report.retrying, system) as client:
         # One more, which is not shown, tells whether there are more.
         found = list(client.jobs(status=status, task=task, limit=limit + 1))
@@ -102,12 +105,15 @@ def list_(
 
 @jobs.command("show")
 @_ID
+@operator_option
 @connection(required=False)
 @_JSON
 @click.pass_obj
-def show(system: System | None, /, *, job_id: str, as_json: bool, **given: Any) -> None:
+def show(
+    system: System | None, /, *, job_id: str, operator: bool, as_json: bool, **given: Any
+) -> None:
     """Show one job; to a producer also its result, where a worker's seal on it is verified."""
-    if given["url"] is None:
+    if as_operator(operator, given["url"]):
         now = (system or System()).clock()
         _end(load(_OPERATOR, "jobs").print_job(job_id, as_json=as_json, now=now))
         return
@@ -118,6 +124,7 @@ def show(system: System | None, /, *, job_id: str, as_json: bool, **given: Any) 
 @jobs.command("cancel")
 @_IDS
 @_all_held
+@operator_option
 @connection(required=False)
 @_JSON
 @click.pass_obj
@@ -129,15 +136,18 @@ def cancel(
     all_held: bool,
     task: str | None,
     yes: bool,
+    operator: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
     """Cancel jobs that are queued or held."""
-    if given["url"] is None:
+    if as_operator(operator, given["url"]):
         _operate("cancel", ids, all_held=all_held, task=task, yes=yes, as_json=as_json)
         return
-    if all_held or not ids:
-        raise click.UsageError("give ids: --all-held is for the operator, who gives no --url")
+    if all_held or yes or task is not None:
+        raise click.UsageError("--all-held, --task and --yes are for the operator, without --url")
+    if not ids:
+        raise click.UsageError("give ids")
     _ask(ids, _cancelled, system, given, as_json=as_json)
 
 

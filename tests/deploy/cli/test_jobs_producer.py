@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from deploy.cli.jobs import jobs
+from signing.errors import SettingError
 from tests.gateway.client.fixtures import Machine, accepted, job_document, jwks
 from tests.gateway.client.server import FakeGateway, Reply, problem
 from tests.gateway.client.test_jobs import page
@@ -121,6 +122,10 @@ def test_a_replay_that_is_refused_says_why(invoke: Invoke, gateway: FakeGateway)
         ["show", "x"],
         ["cancel"],
         ["cancel", "--all-held"],
+        ["cancel", "--yes", JOB_ID],
+        ["cancel", "--task", "a.b", JOB_ID],
+        ["list", "--operator", "--url", "https://gateway.example"],
+        ["replay", "--operator", JOB_ID],
         ["cancel", "x"],
         ["replay"],
         ["release", "--url", "https://gateway.example", JOB_ID],
@@ -140,6 +145,30 @@ def test_a_url_goes_with_a_key(invoke: Invoke, environment: dict[str, Any], miss
     result = invoke("list")
     assert result.exit_code == 2
     assert "--url goes with --key" in result.output
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["show", JOB_ID], ["cancel", JOB_ID]])
+def test_who_could_be_both_says_which(
+    invoke: Invoke, environment: dict[str, str], gateway: FakeGateway, arguments: list[str]
+) -> None:
+    environment["COUNTERSIGN_REDIS_LEDGER_URL"] = "rediss://operator@localhost:6379/0"
+    result = invoke(*arguments)
+    assert result.exit_code == 2
+    assert "--url" in result.output
+    assert "--operator" in result.output
+    assert gateway.lines == []
+    gateway.will(problem(404, "job_not_found"))
+    invoke(*arguments, "--url", gateway.url)
+    assert len(gateway.lines) == 1
+
+
+def test_the_operator_says_so_beside_a_gateways_address(
+    environment: dict[str, str], machine: Machine
+) -> None:
+    ledger = {"COUNTERSIGN_REDIS_LEDGER_URL": "rediss://operator@localhost:6379/0"}
+    runner = CliRunner(env={**environment, **ledger, "COUNTERSIGN_TLS_CA": None})
+    result = runner.invoke(jobs, ["list", "--operator"], obj=machine.system)
+    assert isinstance(result.exception, SettingError)  # the ledger's settings are read
 
 
 def test_without_either_way_it_says_both(
