@@ -14,7 +14,7 @@ WORKERS ?= 2
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
-setup: ## Install what is missing: virtual environment, locked packages, redis-server, rabbitmq-server
+setup: ## Install what is missing: virtual environment, locked packages, redis-server, rabbitmq-server, strace, libfaketime
 	@mkdir -p "$(TMPDIR)"
 	@deploy/setup.sh
 
@@ -24,7 +24,7 @@ demo: setup ## Show the whole path at work, with real servers
 up: setup ## Run the local stack until ctrl-C
 	@$(BIN)/countersign up
 
-test: setup ## All tests, with coverage; and the short fault campaign
+test: setup ## All tests, with coverage; then the short fault campaign (faults-quick)
 	@rm -rf "$(TMPDIR)/pytest" && $(BIN)/coverage erase
 	$(PYTEST) -n $(WORKERS) --dist worksteal --cov --cov-report= 
 	@$(BIN)/coverage report --fail-under=90 --skip-covered | tail -40
@@ -49,13 +49,13 @@ lint: setup ## Lint
 types: setup ## Check types
 	$(BIN)/mypy
 
-bench-quick: setup ## Compare with stock Celery, at most 3 minutes
+bench-quick: setup ## Speed beside stock Celery, at most 3 minutes
 	@$(BIN)/python -m bench.quick
 
 power-cut: setup ## Cut the power at traced moments, at most 5 minutes
 	@$(BIN)/python -m bench.power_cut
 
-bench-waiting: setup ## What a job costs with 1,000,000 waiting, at most 6 minutes
+bench-waiting: setup ## What a job costs with 1,000,000 waiting, 6 minutes on idle cores
 	@$(BIN)/python -m bench.waiting
 
 bench-recovery: setup ## How soon jobs go on after something broke, at most 8 minutes
@@ -66,10 +66,10 @@ BROKER ?= redis
 faults: setup ## 500 faults on the whole stack, 26 minutes; BROKER=redis or rabbitmq, SEED=…
 	@$(BIN)/python -m bench.faults --broker $(BROKER) $(if $(SEED),--seed $(SEED))
 
-faults-quick: setup ## The same in 2 minutes
+faults-quick: setup ## The same in 2 minutes, as at the end of make test; BROKER, SEED likewise
 	@$(BIN)/python -m bench.faults --quick --broker $(BROKER) $(if $(SEED),--seed $(SEED))
 
-faults-controls: setup ## What shows that the checker finds something: stock Celery, planted bugs; 12 minutes
+faults-controls: setup ## The checker finds planted bugs, and what stock Celery loses; 12 minutes
 	@$(BIN)/python -m bench.faults.stock
 	@$(BIN)/python -m bench.faults.planted
 
