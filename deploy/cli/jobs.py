@@ -14,7 +14,7 @@ from deploy.cli.jobs_output import Outcome, print_list, print_outcomes, row_of_s
 from deploy.cli.jobs_way import as_operator, operator_option
 from deploy.cli.lazy import load
 from deploy.cli.submit import show_job
-from deploy.cli.submit_output import Report, reported
+from deploy.cli.submit_output import Report, may_be_accepted, reported
 from gateway.client import Client, ClientError, System
 from signing.ids import is_job_id
 from signing.ledger.states import STATES
@@ -174,12 +174,45 @@ def fail(**given: Any) -> None:
 
 @jobs.command("replay")
 @_NEEDED_IDS
+@click.option("--again", is_flag=True, help="Also where it was replayed within 24 hours before.")
+@click.option(
+    "--idempotency-key",
+    metavar="KEY",
+    help="For one id: the key that was told where it was not known whether it runs again.",
+)
 @connection(required=True)
 @_JSON
 @click.pass_obj
-def replay(system: System | None, /, *, ids: tuple[str, ...], as_json: bool, **given: Any) -> None:
-    """Run jobs that failed or expired again, as new jobs; for their producer."""
-    _ask(ids, _replayed, system, given, as_json=as_json)
+def replay(
+    system: System | None,
+    /,
+    *,
+    ids: tuple[str, ...],
+    again: bool,
+    idempotency_key: str | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Run jobs that failed or expired again, as new jobs; for their producer.
+
+    The new job has a new id: what the task did under the old one may be done a second time. A
+    repeated command within 24 hours names the job that the first one made, unless --again is said.
+    """
+    if idempotency_key is not None and (again or len(set(ids)) > 1):
+        raise click.UsageError("--idempotency-key goes with one id, and without --again")
+
+    def replayed(client: Client, job_id: str) -> Outcome:
+        key = None if again else f"replay-{job_id}"
+        if idempotency_key is not None:
+            key = idempotency_key
+        try:
+            job = client.replay(job_id, idempotency_key=key)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+        more = {"new_id": job.id, "idempotency_key": job.idempotency_key}
+        return Outcome(job_id, True, None, f"runs again as {job.id}", more)
+
+    _ask(ids, replayed, system, given, as_json=as_json)
 
 
 def _operate(
@@ -220,17 +253,18 @@ def _outcome(client: Client, job_id: str, call: Callable[[Client, str], Outcome]
     try:
         return call(client, job_id)
     except ClientError as error:
-        return Outcome(job_id, False, None, error.message, {"code": error.code})
+        said, more = error.message, {"code": error.code}
+        key = error.idempotency_key
+        if key is not None:
+            more["idempotency_key"] = key
+            if may_be_accepted(error):
+                said += f"; it may run again already: ask with --idempotency-key {key}"
+        return Outcome(job_id, False, None, said, more)
 
 
 def _cancelled(client: Client, job_id: str) -> Outcome:
     client.cancel(job_id)
     return Outcome(job_id, True, "cancelled", "cancelled")
-
-
-def _replayed(client: Client, job_id: str) -> Outcome:
-    job = client.replay(job_id)
-    return Outcome(job_id, True, None, f"runs again as {job.id}", {"new_id": job.id})
 
 
 def _end(ok: bool) -> None:

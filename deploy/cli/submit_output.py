@@ -111,7 +111,7 @@ class Report:
         click.echo(f"countersign: {printable(error.message)}", err=True)
         for line in _places(error):
             click.echo(f"    {line}", err=True)
-        if error.idempotency_key is not None and _may_be_accepted(error):
+        if error.idempotency_key is not None and may_be_accepted(error):
             key = error.idempotency_key
             click.echo(f"    the same job again, safely: --idempotency-key {key}", err=True)
 
@@ -148,7 +148,8 @@ def reported(as_json: bool) -> Iterator[Report]:
         raise click.exceptions.Exit(1)
 
 
-def _may_be_accepted(error: ClientError) -> bool:
+def may_be_accepted(error: ClientError) -> bool:
+    """Whether a submission that failed so may have been accepted all the same."""
     return isinstance(error, TransportError) or (
         isinstance(error, ProblemError) and error.status in (429, 500, 502, 503, 504)
     )

@@ -104,6 +104,34 @@ def test_a_replay_names_the_new_job(invoke: Invoke, gateway: FakeGateway) -> Non
     assert (told["id"], told["done"], told["new_id"]) == (JOB_ID, True, OTHER_JOB_ID)
 
 
+def keys_sent(gateway: FakeGateway) -> list[str]:
+    return [each.http.fields["idempotency-key"] for each in gateway.received]
+
+
+def test_a_replay_that_is_repeated_makes_no_second_job(
+    invoke: Invoke, gateway: FakeGateway
+) -> None:
+    gateway.will(Reply(202, accepted(id=OTHER_JOB_ID)))
+    invoke("replay", JOB_ID)
+    invoke("replay", JOB_ID)
+    invoke("replay", JOB_ID, "--again")
+    invoke("replay", JOB_ID, "--idempotency-key", "k-1")
+    first, second, again, told = keys_sent(gateway)
+    assert (first, second, told) == (f"replay-{JOB_ID}", f"replay-{JOB_ID}", "k-1")
+    assert "replay-" not in again
+
+
+def test_a_replay_that_may_have_been_taken_tells_its_key(
+    invoke: Invoke, gateway: FakeGateway
+) -> None:
+    gateway.will(problem(503, "ledger_unavailable"))
+    result = invoke("replay", JOB_ID, "--again", "--retry-for", "0.1")
+    assert result.exit_code == 1
+    assert f"ask with --idempotency-key {keys_sent(gateway)[0]}" in result.stderr
+    gateway.will(problem(409, "not_replayable"))
+    assert "--idempotency-key" not in invoke("replay", JOB_ID).stderr
+
+
 def test_a_replay_that_is_refused_says_why(invoke: Invoke, gateway: FakeGateway) -> None:
     gateway.will(problem(409, "not_replayable"))
     result = invoke("replay", JOB_ID, "--json")
@@ -128,6 +156,9 @@ def test_a_replay_that_is_refused_says_why(invoke: Invoke, gateway: FakeGateway)
         ["replay", "--operator", JOB_ID],
         ["cancel", "x"],
         ["replay"],
+        ["replay", "--again", "--idempotency-key", "k", JOB_ID],
+        ["replay", "--idempotency-key", "k", JOB_ID, OTHER_JOB_ID],
+        ["replay", "--idempotency-key", "", JOB_ID],
         ["release", "--url", "https://gateway.example", JOB_ID],
         ["fail"],
         ["fail", "--all-held", JOB_ID],
