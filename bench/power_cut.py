@@ -84,6 +84,8 @@ def _rounds(
         with _directory(stack) as work:
             recording = record(stack, work, replace(load, seed=seed, jobs=jobs))
             chosen = _moments(recording, seed, cuts)
+            accepted = len(recording.journal.promises)
+            print(f"run {number + 1}: {accepted} jobs accepted, {len(chosen)} cuts", flush=True)
             verdicts += [
                 judge(stack, recording, image, seed) for image in images(recording, chosen)
             ]
