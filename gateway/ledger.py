@@ -20,7 +20,7 @@ from gateway.types import KeptJob
 from signing.errors import CountersignError
 from signing.ledger import keys
 from signing.ledger.lua import ACCEPT, CANCEL
-from signing.ledger.packed import unpack
+from signing.ledger.packed import PackedInvalid, unpack
 from signing.ledger.record import (
     NONCE_TTL_MS,
     RETENTION_MS,
@@ -92,13 +92,16 @@ class GatewayLedger:
 
         Raises:
             LedgerUnavailable: where Redis does not answer.
-            LedgerInvalid, PackedInvalid: where what it holds is not of its form.
+            LedgerInvalid: where its record is not of its form.
         """
-        found = await _guarded(self._read_with(job_id, keys.seal(job_id)))
+        found = await _guarded(self._read_with(job_id, keys.kept(job_id)))
         if found is None:
             return None
         record, packed = found
-        return KeptJob(record, None if packed is None else unpack(packed))
+        try:
+            return KeptJob(record, None if packed is None else unpack(packed))
+        except PackedInvalid:
+            return KeptJob(record, b"")
 
     async def page(self, producer: str, wanted: Wanted) -> Page:
         """List jobs of a producer, newest first.

@@ -41,7 +41,11 @@ class Authenticated:
 
 @dataclass(frozen=True, slots=True)
 class KeptJob:
-    """A job as the ledger holds it, with its seal where that is kept; neither is trusted yet."""
+    """A settled job as the ledger holds it, with its seal where that is kept; neither is trusted.
+
+    Attributes:
+        seal: empty where what is kept cannot be unpacked; `None` where there is none.
+    """
 
     record: Record
     seal: bytes | None = field(repr=False)

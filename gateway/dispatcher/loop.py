@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from backends.errors import BrokerUnavailable
 from gateway.dispatcher.broker import Broker
 from gateway.dispatcher.ledger import DispatcherLedger
 from signing.errors import CountersignError
@@ -78,13 +79,28 @@ class Dispatcher:
         for reaped in lost:
             _log.warning("a worker lost job %s; it is %s now", reaped.job_id, reaped.state)
         counts = [len(lost), self.ledger.expire(BATCH), self.ledger.forget(BATCH)]
+        return max(*counts, self._republish()) >= BATCH
+
+    def _republish(self) -> int:
+        """Look for missing hints in every queue, whatever is wrong with one of them.
+
+        Raises:
+            BrokerUnavailable: in the end, where the broker did not tell of a queue.
+        """
+        most, failed = 0, None
         for queue in self.queues:
-            in_queue = self.broker.length(queue)
+            try:
+                in_queue = self.broker.length(queue)
+            except BrokerUnavailable as error:
+                failed = error
+                continue
             count = self.ledger.republish(queue, in_queue, self.republish_after_ms, BATCH)
             if count:
                 _log.warning("%d hints were missing in queue %s; published again", count, queue)
-            counts.append(count)
-        return max(counts) >= BATCH
+            most = max(most, count)
+        if failed is not None:
+            raise failed
+        return most
 
     def _wait(self) -> float:
         if self.monotonic() >= self._tend_at:

@@ -3,6 +3,7 @@
 On py-amqp itself (kombu's own client): kombu waits for each confirmation by itself.
 """
 
+import struct
 import time
 from collections.abc import Sequence
 from typing import Any, Final
@@ -24,6 +25,8 @@ CLOSE_TIMEOUT_S: Final = 0.5
 #: The node drops a dispatcher that is silent for about twice this long.
 HEARTBEAT_S: Final = 15
 _PERSISTENT: Final = 2
+#: What goes wrong with a node, and what py-amqp raises where it cannot read what one sends.
+_ERRORS: Final = (AMQPError, OSError, struct.error, LookupError, ValueError, TypeError)
 
 
 class _Connection(amqp.Connection):  # type: ignore[misc]  # py-amqp is untyped
@@ -92,7 +95,7 @@ class RabbitBroker:
                     _message(hint), exchange="", routing_key=hint.queue, mandatory=True
                 )
             self._wait_confirmed()
-        except (AMQPError, OSError) as error:
+        except _ERRORS as error:
             self._drop()
             raise unavailable(error) from None
 
@@ -104,7 +107,7 @@ class RabbitBroker:
         """
         try:
             return int(self._ready().queue_declare(queue, passive=True).message_count)
-        except (AMQPError, OSError) as error:
+        except _ERRORS as error:
             self._drop()
             raise unavailable(error) from None
 
@@ -144,7 +147,7 @@ class RabbitBroker:
             if connection.connected:
                 connection.transport.sock.settimeout(CLOSE_TIMEOUT_S)
             connection.close()
-        except (AMQPError, OSError):
+        except _ERRORS:
             connection.collect()
 
 

@@ -37,6 +37,11 @@ def producer(name: str) -> str:
     return f"cs:producer:{name}"
 
 
+def kept(job_id: str) -> str:
+    """String with the packed seal of a settled job that may be replayed."""
+    return f"cs:kept:{job_id}"
+
+
 def result(job_id: str) -> str:
     """String with a job's sealed result."""
     return f"cs:result:{job_id}"

@@ -212,18 +212,20 @@ return ARGV[3]
 """,
 )
 
-#: ARGV: limit, delay ms, retention ms. Gives a flat list: id, state after, ...
+#: ARGV: limit, delay ms, retention ms. Gives a flat list: id, state after, ... A record that cannot
+#: be read is 'damaged' and left alone: it must not keep others from coming back.
 REAP: Final = Script(
     "reap",
     PRELUDE
     + """
 local out = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'cs:running', '-inf', now, 'LIMIT', 0, ARGV[1])) do
-  if redis.call('HGET', job_key(id), 'state') == 'running' then
+  redis.call('ZREM', 'cs:running', id)
+  local r = redis.call('HMGET', job_key(id), 'state', 'attempt', 'max_attempts', 'expires', 'queue')
+  if r[1] == 'running' then
+    local whole = tonumber(r[2]) and tonumber(r[3]) and tonumber(r[4]) and r[5]
     out[#out + 1] = id
-    out[#out + 1] = lose(id, tonumber(ARGV[2]), ARGV[3], 'worker_lost')
-  else
-    redis.call('ZREM', 'cs:running', id)
+    out[#out + 1] = whole and lose(id, tonumber(ARGV[2]), ARGV[3], 'worker_lost') or 'damaged'
   end
 end
 return out
@@ -298,10 +300,9 @@ FORGET: Final = Script(
     + """
 local old = redis.call('ZRANGEBYSCORE', 'cs:forget', '-inf', now, 'LIMIT', 0, ARGV[1])
 for _, entry in ipairs(old) do
-  local space = string.find(entry, ' ', 1, true)
-  local id, producer = string.sub(entry, 1, space - 1), string.sub(entry, space + 1)
-  redis.call('ZREM', 'cs:producer:' .. producer, id)
   redis.call('ZREM', 'cs:forget', entry)
+  local id, producer = string.match(entry, '^(%S+) (%S+)$')
+  if id then redis.call('ZREM', 'cs:producer:' .. producer, id) end
 end
 return #old
 """,

@@ -16,7 +16,7 @@ local function job_key(id) return 'cs:job:' .. id end
 
 -- One way in to every final state: indexes cleared, retention set, secrets queued for deletion.
 -- The seal stays for as long as the record where the job may be replayed: it failed or expired,
--- and no secret of its own is deleted now.
+-- and no secret of its own is deleted now. It stays under another name, which nothing publishes.
 local function finish(id, state, reason, retention)
   local key = job_key(id)
   local r = redis.call('HMGET', key, 'queue', 'task', 'secret', 'producer', 'state')
@@ -31,10 +31,13 @@ local function finish(id, state, reason, retention)
     redis.call('ZREM', 'cs:published:' .. r[1], id)
   end
   redis.call('ZREM', 'cs:expiring', id)
-  if r[3] == '0' and (state == 'failed' or state == 'expired') then
-    redis.call('PEXPIRE', 'cs:seal:' .. id, retention)
+  local seal, kept = 'cs:seal:' .. id, 'cs:kept:' .. id
+  local may_run_again = r[3] == '0' and (state == 'failed' or state == 'expired')
+  if may_run_again and redis.call('EXISTS', seal) == 1 then
+    redis.call('RENAME', seal, kept)
+    redis.call('PEXPIRE', kept, retention)
   else
-    redis.call('UNLINK', 'cs:seal:' .. id)
+    redis.call('UNLINK', seal)
   end
   redis.call('PEXPIRE', key, retention)
   redis.call('ZADD', 'cs:forget', now + retention, id .. ' ' .. r[4])

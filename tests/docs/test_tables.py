@@ -136,6 +136,7 @@ def test_the_keys_are_the_ledgers() -> None:
         keys.published("<queue>"),
         keys.job("<id>"),
         keys.seal("<id>"),
+        keys.kept("<id>"),
         keys.producer("<producer>"),
         keys.result("<id>"),
         keys.rate("<producer>"),

@@ -75,7 +75,7 @@ BUGS: Final[Mapping[str, Planted]] = {
         "redis.call('ZADD', 'cs:forget', now + retention, id .. ' ' .. r[4])", ""
     ),
     "forgotten too early": Planted("'-inf', now, 'LIMIT'", "'-inf', '+inf', 'LIMIT'", "forget"),
-    "a seal with secrets is kept": Planted("if r[3] == '0' and (", "if ("),
+    "a seal with secrets is kept": Planted("r[3] == '0' and (", "("),
     "a job is held after it expired": Planted("and now < tonumber(r[4])", ""),
     "a lost job is tried for ever": Planted("tonumber(r[1]) >= tonumber(r[2])", "false"),
     "a requeued job is due nowhere": Planted(
@@ -86,7 +86,7 @@ BUGS: Final[Mapping[str, Planted]] = {
         "redis.call('ZREM', 'cs:expiring', id)\n  if r[3]", "if r[3]"
     ),
     "a settled job's secret is forgotten": Planted("if r[3] == '1' then", "if false then"),
-    "a settled job's seal stays": Planted("redis.call('UNLINK', 'cs:seal:' .. id)", ""),
+    "a settled job's seal stays": Planted("redis.call('UNLINK', seal)", ""),
     "a nonce is not kept": Planted(
         "if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', a[1]) then", "if false then", "accept"
     ),

@@ -29,6 +29,7 @@ class Snapshot:
 
     jobs: Mapping[str, Fields]
     seals: frozenset[str]
+    kept: frozenset[str]
     results: frozenset[str]
     due: Index
     running: Index
@@ -64,6 +65,7 @@ def take_snapshot(superuser: redis.Redis, ids: Iterable[str], queues: Iterable[s
         for job in jobs:
             pipe.hgetall(f"cs:job:{job}")
             pipe.exists(f"cs:seal:{job}")
+            pipe.exists(f"cs:kept:{job}")
             pipe.exists(f"cs:result:{job}")
         for key in (*_INDEXES, *_published(names), *map(_producer, PRODUCERS)):
             pipe.zrange(key, 0, -1, withscores=True)
@@ -72,15 +74,16 @@ def take_snapshot(superuser: redis.Redis, ids: Iterable[str], queues: Iterable[s
         pipe.hgetall("cs:open")
         pipe.time()
         replies = pipe.execute()
-    records = {job: _text(replies[3 * i]) for i, job in enumerate(jobs) if replies[3 * i]}
-    rest = replies[3 * len(jobs) :]
+    records = {job: _text(replies[4 * i]) for i, job in enumerate(jobs) if replies[4 * i]}
+    rest = replies[4 * len(jobs) :]
     indexes = [{key.decode(): score for key, score in reply} for reply in rest[:-4]]
     forget, purge, open_jobs, (seconds, micros) = rest[-4:]
     fixed, named = indexes[: len(_INDEXES)], indexes[len(_INDEXES) :]
     return Snapshot(
         jobs=records,
-        seals=frozenset(job for i, job in enumerate(jobs) if replies[3 * i + 1]),
-        results=frozenset(job for i, job in enumerate(jobs) if replies[3 * i + 2]),
+        seals=frozenset(job for i, job in enumerate(jobs) if replies[4 * i + 1]),
+        kept=frozenset(job for i, job in enumerate(jobs) if replies[4 * i + 2]),
+        results=frozenset(job for i, job in enumerate(jobs) if replies[4 * i + 3]),
         due=fixed[0],
         running=fixed[1],
         held=fixed[2],
@@ -132,8 +135,10 @@ def _kept(held: Snapshot, job: str) -> list[str]:
     fields, said = held.jobs[job], []
     state = fields["state"]
     may_run_again = fields["secret"] == "0" and state in ("failed", "expired")
-    if (job in held.seals) != (state not in TERMINAL or may_run_again):
+    if (job in held.seals) != (state not in TERMINAL):
         said.append(f"a job that is {state} has a seal: {job in held.seals}")
+    if (job in held.kept) != may_run_again:
+        said.append(f"the seal of a job that is {state} is kept: {job in held.kept}")
     if job in held.results and state not in ("succeeded", "failed"):
         said.append(f"a job that is {state} has a result")
     if int(fields["attempt"]) > int(fields["max_attempts"]):

@@ -221,3 +221,25 @@ def test_half_a_record_is_no_job(actors: Actors, ledger_redis: QuietRedis) -> No
     broken = job_id()
     ledger_redis.redis("superuser").hset(f"cs:job:{broken}", "state", "queued")
     assert actors.claim(broken).status == "unknown"
+
+
+@pytest.mark.parametrize("field", ["attempt", "max_attempts", "expires", "queue"])
+def test_a_record_that_cannot_be_read_keeps_no_other_from_coming_back(
+    actors: Actors, ledger_redis: QuietRedis, field: str
+) -> None:
+    damaged, whole = accepted(actors, 2)
+    for job in (damaged, whole):
+        actors.claim(job, lease_ms=1)
+    superuser = ledger_redis.redis("superuser")
+    superuser.hdel(f"cs:job:{damaged}", field)
+    pass_by(actors, actors.now() + 2)
+    assert actors.reap() == {damaged: "damaged", whole: "queued"}
+    assert actors.reap() == {}
+
+
+@pytest.mark.parametrize("entry", ["", "x", " ", "a b c"])
+def test_an_entry_that_names_no_job_is_forgotten_like_any_other(
+    actors: Actors, ledger_redis: QuietRedis, entry: str
+) -> None:
+    ledger_redis.redis("superuser").zadd("cs:forget", {entry: 1})
+    assert (actors.forget(), actors.forget()) == (1, 0)

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from backends.errors import BrokerUnavailable
 from gateway.dispatcher.ledger import Reaped
 from signing.errors import CountersignError
 from signing.ledger.record import Hint
@@ -76,6 +77,7 @@ class FakeBroker:
 
     published: list[Hint] = field(default_factory=list)
     errors: deque[CountersignError] = field(default_factory=deque)
+    without: frozenset[str] = frozenset()
 
     def publish(self, hints: Sequence[Hint]) -> None:
         if self.errors:
@@ -83,6 +85,8 @@ class FakeBroker:
         self.published.extend(hints)
 
     def length(self, queue: str) -> int:
+        if queue in self.without:
+            raise BrokerUnavailable(f"no queue {queue}")
         return len(self.published)
 
     def close(self) -> None:

@@ -136,3 +136,13 @@ def test_it_does_nothing_once_it_is_told_to_stop() -> None:
     loop.stopping.set()
     loop.run()
     assert len(ledger.due) == 1
+
+
+@pytest.mark.parametrize("without", ["fast", "slow"])
+def test_a_queue_that_is_not_there_keeps_no_other_from_getting_its_hints(without: str) -> None:
+    ledger = FakeLedger(given={"id-1": hint(1)})
+    loop = dispatcher(ledger, FakeBroker(without=frozenset({without})), Clock())
+    loop.queues = ("fast", "slow")
+    with pytest.raises(BrokerUnavailable, match=without):
+        loop.tend()
+    assert [item.job_id for item in ledger.due] == ["id-1"]

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import struct
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import amqp
 import pytest
 
 from backends.environment import Environment
@@ -120,3 +122,18 @@ def test_what_is_refused_is_confirmed_as_such() -> None:
     said.nack(2, True)
     assert said.complete()
     assert said.refused()
+
+
+@pytest.mark.parametrize("error", [struct.error, ValueError, IndexError, TypeError])
+def test_a_node_that_talks_nonsense_is_away(
+    broker: RabbitBroker, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """py-amqp raises these where it cannot read a frame; a dispatcher that ended would publish
+    nothing more."""
+
+    def nonsense(*_: Any, **__: Any) -> None:
+        raise error("of a frame")
+
+    monkeypatch.setattr(amqp.Channel, "queue_declare", nonsense)
+    with pytest.raises(BrokerUnavailable, match=error.__name__):
+        broker.length(QUEUE)
