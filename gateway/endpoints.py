@@ -3,14 +3,15 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import Refused
 from gateway.ledger import GatewayLedger, JobState
-from gateway.listing import page_view, read_wanted
+from gateway.listing import Wanted, page_view, read_wanted
 from gateway.pipeline import Ingress
 from gateway.readiness import Readiness
 from gateway.requests import read_request
@@ -24,6 +25,9 @@ from signing.keyring import Keyring
 from signing.ledger.states import TERMINAL
 from signing.strict_json import JsonValue, canonical
 
+#: Filtered lists at once in one process; one reads up to `listing.MAX_SCANNED` jobs.
+MAX_LISTS: Final = 4
+
 
 def clock_ms() -> int:
     """Milliseconds since the epoch, by this machine's clock."""
@@ -32,7 +36,12 @@ def clock_ms() -> int:
 
 @dataclass(slots=True)
 class Endpoints:
-    """What the routes call; `in_flight` bounds the submissions that are under way at once."""
+    """What the routes call.
+
+    Attributes:
+        in_flight: submissions under way at once, bounded by `max_in_flight`.
+        listing: the producers for whom a filtered list is read, one for each.
+    """
 
     ingress: Ingress
     ledger: GatewayLedger
@@ -42,6 +51,7 @@ class Endpoints:
     authority: str
     max_in_flight: int
     in_flight: int = 0
+    listing: set[str] = field(default_factory=set)
     clock: Callable[[], int] = clock_ms
 
     async def submit(self, request: Request) -> Response:
@@ -66,7 +76,9 @@ class Endpoints:
         """`GET /v1/jobs`."""
         authenticated = await self._authenticated(request)
         wanted = read_wanted(authenticated.raw.http.query)
-        page = await self.ledger.page(authenticated.producer.name, wanted)
+        name = authenticated.producer.name
+        with self._list_counted(name, wanted):
+            page = await self.ledger.page(name, wanted)
         return _json(page_view(page), 200)
 
     async def show(self, request: Request) -> Response:
@@ -135,6 +147,19 @@ class Endpoints:
             yield
         finally:
             self.in_flight -= 1
+
+    @contextmanager
+    def _list_counted(self, producer: str, wanted: Wanted) -> Iterator[None]:
+        if not wanted.filters:
+            yield
+            return
+        if producer in self.listing or len(self.listing) >= MAX_LISTS:
+            raise Refused("overloaded", "few lists with a filter are read at once: try shortly")
+        self.listing.add(producer)
+        try:
+            yield
+        finally:
+            self.listing.discard(producer)
 
     async def _read(self, request: Request) -> RawRequest:
         return await read_request(

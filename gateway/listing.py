@@ -1,7 +1,8 @@
 """`GET /v1/jobs`: a producer's own jobs, newest first, page by page; each page is bounded work.
 
-A cursor is the id of the last job that a page took in: ids are UUIDv7, so the index is in the
-order of time, and what is accepted meanwhile stands before the first page.
+A cursor is the id of the last job that a page took in. Ids are UUIDv7, so the index is in the order
+of the clocks of the gateways that made them: where two differ, neighbours may stand in the wrong
+order, and what a slow one accepts meanwhile may come on a later page.
 """
 
 from collections.abc import Sequence

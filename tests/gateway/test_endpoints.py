@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from backends.errors import LedgerUnavailable
 from gateway import waiting
-from gateway.endpoints import Endpoints, clock_ms
+from gateway.endpoints import MAX_LISTS, Endpoints, clock_ms
 from gateway.errors import Refused
 from gateway.ledger import GatewayLedger, JobState
 from gateway.listing import Page, Wanted
@@ -232,6 +232,45 @@ def test_the_own_jobs_are_listed() -> None:
     status, body = answered(endpoints(jobs=jobs).list_jobs(listing))
     assert jobs.asked == ("shop", Wanted(limit=1))
     assert (status, body["next"], [job["id"] for job in body["jobs"]]) == (200, JOB_ID, [JOB_ID])
+
+
+def listing(query: str = "?status=queued", nonce: str = "n-1") -> Request:
+    signed = signed_request(url=f"{BARE}{query}", method="GET", headers={}, body=b"", nonce=nonce)
+    return request(signed)
+
+
+def test_a_producer_reads_one_filtered_list_at_once() -> None:
+    class Slow(Jobs):
+        async def page(self, producer: str, wanted: Wanted) -> Page:
+            if wanted.filters:
+                entered.set()
+                await leave.wait()
+            return await super().page(producer, wanted)
+
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def run() -> None:
+        served = endpoints(jobs=Slow())
+        first = asyncio.create_task(served.list_jobs(listing()))
+        await entered.wait()
+        with pytest.raises(Refused) as refused:
+            await served.list_jobs(listing(nonce="n-2"))
+        assert (refused.value.code, refused.value.retry_after_s) == ("overloaded", 1)
+        assert (await served.list_jobs(listing("", nonce="n-3"))).status_code == 200
+        leave.set()
+        assert (await first).status_code == 200
+        assert (await served.list_jobs(listing(nonce="n-4"))).status_code == 200
+        assert not served.listing
+
+    asyncio.run(run())
+
+
+def test_few_filtered_lists_are_read_at_once() -> None:
+    served = endpoints()
+    served.listing.update(f"other-{number}" for number in range(MAX_LISTS))
+    assert refusal(served.list_jobs(listing("?task=a"))) == "overloaded"
+    served.listing.pop()
+    assert answered(served.list_jobs(listing("?task=a", nonce="n-2")))[0] == 200
 
 
 def test_a_replay_is_answered_like_a_submission() -> None:
