@@ -60,7 +60,9 @@ class BenchStack:
 
     def spawn(self, name: str, command: list[str], settings: Mapping[str, str]) -> Child:
         """Start a Python program with this checkout on its path."""
-        environment = {**os.environ, **settings, "PYTHONPATH": str(Path.cwd())}
+        # What is killed leaves things behind, which go with the state.
+        own = {"PYTHONPATH": str(Path.cwd()), "TMPDIR": str(self.paths.state)}
+        environment = {**os.environ, **settings, **own}
         program = Program(name, [sys.executable, *command], environment, self.paths.log(name))
         return Child(program)
 

@@ -66,6 +66,7 @@ class System:
         self.broker = broker
         self.paths = StackPaths(directory / "state")
         self.sink = directory / "sink"
+        self.temporary = directory / "tmp"
         names = [field.name for field in fields(StackPorts)]
         ports = free_ports(len(names) + len(LINKS))
         self.ports = StackPorts(**dict(zip(names, ports, strict=False)))
@@ -106,6 +107,7 @@ class System:
             StackError: where a part does not start.
         """
         Sink(self.sink).prepare()
+        self.temporary.mkdir(mode=0o700, exist_ok=True)
         self.paths.prepare()
         self.issue_certificates()
         self.servers.prepare()
@@ -167,6 +169,8 @@ class System:
         values |= {"COUNTERSIGN_TASKS": TASKS, "COUNTERSIGN_APP_DIR": str(self.source)}
         # The directory that this runs in does not come before the roles' own code.
         values |= {"PYTHONPATH": str(self.source), "PYTHONSAFEPATH": "1"}
+        # What is killed leaves things behind.
+        values |= {"TMPDIR": str(self.temporary)}
         return values | {"FAULTS_SINK": str(self.sink)} | self.settings
 
     def children(self, name: str, *, wait_s: float = 10.0) -> list[int]:
