@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,8 @@ class Progress:
     accepted: int = 0
     refused: int = 0
     unknown: int = 0
+    #: What went wrong in the load itself, by the names of exceptions.
+    errors: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def count(self, what: Outcome) -> None:
@@ -86,6 +88,8 @@ class Producer:
         self._stop = stop
         self._watchers = watchers
         self._room = threading.BoundedSemaphore(MOST_WATCHED)
+        #: Exceptions of those who follow jobs.
+        self.errors: list[str] = []
 
     def hand_in(self, job: PlannedJob) -> tuple[Outcome, bool]:
         """Hand in one job; tell what came of it, and whether the gateway was there at all.
@@ -131,7 +135,13 @@ class Producer:
         else:
             return
         if self._room.acquire(blocking=False):
-            self._watchers.submit(following).add_done_callback(lambda _: self._room.release())
+            self._watchers.submit(following).add_done_callback(self._followed)
+
+    def _followed(self, done: "Future[None]") -> None:
+        self._room.release()
+        error = done.exception()
+        if error is not None:
+            self.errors.append(type(error).__name__)
 
     def _replay(self, job: PlannedJob, request: Signed) -> None:
         reply = self._callers[job.producer].send(request)
@@ -182,6 +192,7 @@ def run(
             working = [threads.submit(_work, pace, producer, progress) for _ in range(THREADS)]
         for each in working:
             each.result()
+    progress.errors += producer.errors
     for caller in callers:
         caller.close()
 

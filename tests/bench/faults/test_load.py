@@ -123,6 +123,18 @@ def test_a_refusal_is_not_tried_again(tmp_path: Path) -> None:
     assert events == ["attempt", "refused"]
 
 
+def test_who_follows_a_job_does_not_fail_unheard(tmp_path: Path) -> None:
+    class Broken(FakeGateway):
+        def call(self, method: str, path: str, *, seconds: float = 0) -> Reply:
+            raise ZeroDivisionError
+
+    stop = threading.Event()
+    with Journal(tmp_path / "journal") as journal, ThreadPoolExecutor(1) as watchers:
+        producer = load.Producer([Broken([ACCEPTED])], journal, stop, watchers)
+        producer.hand_in(planned(watched=True))
+    assert producer.errors == ["ZeroDivisionError"]
+
+
 def test_an_accepted_request_is_sent_again_as_it_was(tmp_path: Path) -> None:
     _, gateway, events = handed_in(
         tmp_path, planned(replayed=True), ACCEPTED, Reply(409, "replayed")
