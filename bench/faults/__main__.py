@@ -1,19 +1,23 @@
 """`python -m bench.faults`: run a fault campaign, and say what it found."""
 
 import json
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import click
 
-from bench.faults.campaign import Campaign, Outcome, Terms, by_kind
+from bench.faults.campaign import Campaign
+from bench.faults.outcome import Outcome, Terms, by_kind
 from bench.faults.plan import Broker, kinds, plan
 from bench.faults.system import System
+from bench.faults.tools import missing
 from deploy.errors import StackError
 from deploy.progress import Progress
 from deploy.supervise import interruptible, uninterrupted
@@ -64,18 +68,24 @@ def faults(
     name = "faults-quick" if quick else "faults"
     name = name if broker == "redis" else f"{name}-{broker}"
     progress = Progress(as_json)
+    lacking = missing(broker, laid)
+    if lacking:
+        raise click.ClickException(lacking)
     try:
-        with interruptible(), _directory(keep) as directory:
+        with interruptible(), _directory(keep) as evidence:
+            directory = evidence.directory
             # What is not the whole campaign leaves the kept results as they are.
             whole = not only and faults is None and jobs is None and minutes is None
             results = RESULTS if whole else directory
             terms = Terms(name, seed, jobs or _JOBS[quick], span_s, broker, results, laid)
             outcome = _run(directory, terms, progress)
+            evidence.found = bool(outcome.violations)
     except KeyboardInterrupt:
         context.exit(130)
     except StackError as error:
         raise click.ClickException(error.message) from None
-    _say(outcome, as_json=as_json)
+    kept = evidence.directory if evidence.directory.exists() else None
+    _say(outcome, kept, as_json=as_json)
     context.exit(1 if outcome.violations else 0)
 
 
@@ -93,26 +103,47 @@ def _run(directory: Path, terms: Terms, progress: Progress) -> Outcome:
             progress.tell("stopped", "stack", f"{time.monotonic() - begun:.0f} s in all")
 
 
+@dataclass(slots=True)
+class _Evidence:
+    """A campaign's directory, which is kept where something was found."""
+
+    directory: Path
+    found: bool = False
+
+
 @contextmanager
-def _directory(keep: Path | None) -> Iterator[Path]:
+def _directory(keep: Path | None) -> Iterator[_Evidence]:
     if keep is not None:
         if keep.exists() and any(keep.iterdir()):
             raise click.UsageError(f"{keep} is not empty")
         keep.mkdir(parents=True, exist_ok=True)
-        yield keep.absolute()
+        yield _Evidence(keep.absolute())
         return
-    with tempfile.TemporaryDirectory(prefix="countersign-faults-") as directory:
-        yield Path(directory)
+    evidence = _Evidence(Path(tempfile.mkdtemp(prefix="countersign-faults-")))
+    try:
+        yield evidence
+    except (KeyboardInterrupt, StackError):
+        raise
+    except Exception:
+        # What could not be judged is evidence as well.
+        evidence.found = True
+        click.echo(f"kept: {evidence.directory}", err=True)
+        raise
+    finally:
+        if not evidence.found:
+            shutil.rmtree(evidence.directory, ignore_errors=True)
 
 
-def _say(outcome: Outcome, *, as_json: bool) -> None:
-    done = len(outcome.injected) - outcome.missed
-    missed = f" ({outcome.missed} could not be injected)" if outcome.missed else ""
+def _say(outcome: Outcome, kept: Path | None, *, as_json: bool) -> None:
+    done = outcome.done
     count = len(outcome.violations)
     if as_json:
         document = {
             "faults": done,
             "not_injected": outcome.missed,
+            "without_effect": outcome.without_effect,
+            "not_counted": outcome.notes,
+            "kept": str(kept) if kept else None,
             "kinds": by_kind(outcome.injected),
             "jobs_accepted": outcome.accepted,
             "violations": list(outcome.violations),
@@ -121,9 +152,11 @@ def _say(outcome: Outcome, *, as_json: bool) -> None:
         return
     for line in outcome.violations:
         click.echo(f"violation: {line}")
-    click.echo(
-        f"faults: {done} faults{missed}, {outcome.accepted} jobs accepted, {count} violations"
-    )
+    for note, number in outcome.notes.items():
+        click.echo(f"not counted: {number} faults, {note}")
+    if kept is not None:
+        click.echo(f"kept: {kept}")
+    click.echo(f"faults: {done} faults, {outcome.accepted} jobs accepted, {count} violations")
 
 
 if __name__ == "__main__":

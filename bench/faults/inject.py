@@ -1,15 +1,16 @@
 """One context manager for each kind of fault: entering does it, leaving mends it.
 
 Each works on a `System` and raises `NotInjected` where it could not be done; a mend that does not
-succeed at once is tried until it does.
+succeed at once is tried until it does. What is seen of the fault is noted in its `Effect`.
 """
 
 import os
 import resource
 import signal
+import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +19,17 @@ from typing import Any, Final, TypeVar
 import redis
 from amqp.exceptions import AMQPError
 
+from bench.faults.effect import (
+    Effect,
+    environment_of,
+    has_ended,
+    is_refused,
+    served,
+    soon,
+    state_of,
+)
 from bench.faults.keeper import NotThere
-from bench.faults.plan import CHILDREN, HOUR_S, ROLES, Fault
+from bench.faults.plan import CHILDREN, HOUR_S, QUEUES, ROLES, Fault
 from bench.faults.proxy import Mode
 from bench.faults.system import BACKDATED, System
 from certs.authority import create_authority, issue_server
@@ -29,7 +39,7 @@ from deploy.local.rabbit_server import superuser_connection, wipe_rabbit
 from deploy.local.redis_acl import queue_keys
 
 T = TypeVar("T")
-Injection = Callable[[System, Fault], AbstractContextManager[None]]
+Injection = Callable[[System, Fault, Effect], AbstractContextManager[None]]
 #: How long a server that has just been restarted may take before a fault for it is given up.
 TRY_S: Final = 20.0
 MEND_S: Final = 60.0
@@ -37,6 +47,9 @@ FAKETIME: Final = "*/faketime/libfaketime.so.1"
 #: What Python processes with a moved clock have on their path besides.
 MOVED: Final = Path(__file__).parent / "moved"
 _PAUSE_S: Final = 0.1
+#: So long may pass until a fault is seen; and until a role has ended that was asked to.
+_SEEN_S: Final = 10.0
+_STOPPED_S: Final = 20.0
 
 
 class NotInjected(Exception):
@@ -44,45 +57,51 @@ class NotInjected(Exception):
 
 
 @contextmanager
-def inject(system: System, fault: Fault) -> Iterator[None]:
-    """Do a fault, and mend it on leaving.
+def inject(system: System, fault: Fault) -> Iterator[Effect]:
+    """Do a fault, and mend it on leaving; what it did is known for certain then.
 
     Raises:
         NotInjected: where it could not be done; nothing has to be mended then.
     """
+    effect = Effect()
     with ExitStack() as stack:
         try:
-            stack.enter_context(KINDS[fault.kind](system, fault))
+            stack.enter_context(KINDS[fault.kind](system, fault, effect))
         except (NotThere, redis.RedisError, AMQPError, OSError) as error:
             raise NotInjected(type(error).__name__) from None
-        yield
+        yield effect
 
 
 @contextmanager
-def _kill(system: System, fault: Fault) -> Iterator[None]:
+def _kill(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
     if fault.target in CHILDREN:
-        os.kill(_child(system, fault), signal.SIGKILL)
+        pid = _child(system, fault)
+        os.kill(pid, signal.SIGKILL)
+        effect.saw(f"{pid} is gone", where=soon(lambda: has_ended(pid), _SEEN_S))
         yield
         return
     keeper = system.keepers[fault.target]
     with keeper.held_down():
-        keeper.send(signal.SIGKILL)
+        pid = keeper.send(signal.SIGKILL)
+        effect.saw(f"{pid} is gone", where=soon(lambda: has_ended(pid), _SEEN_S))
         yield
 
 
 @contextmanager
-def _stop(system: System, fault: Fault) -> Iterator[None]:
-    system.keepers[fault.target].send(signal.SIGTERM)
+def _stop(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
+    pid = system.keepers[fault.target].send(signal.SIGTERM)
     yield
+    effect.saw(f"{pid} has ended", where=soon(lambda: has_ended(pid), _STOPPED_S))
 
 
 @contextmanager
-def _pause(system: System, fault: Fault) -> Iterator[None]:
+def _pause(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
     child = fault.target in CHILDREN
     pid = _child(system, fault) if child else system.keepers[fault.target].wait()
     descriptor = os.pidfd_open(pid)
     try:
         signal.pidfd_send_signal(descriptor, signal.SIGSTOP)
+        effect.saw(f"{pid} stands still", where=soon(lambda: state_of(pid) == "T", _SEEN_S))
         yield
     finally:
         with suppress(ProcessLookupError):
@@ -90,67 +109,86 @@ def _pause(system: System, fault: Fault) -> Iterator[None]:
         os.close(descriptor)
 
 
+#: What a proxy counts while it misbehaves.
+_TOUCHED: Final[Mapping[Mode, str]] = {
+    "delay": "pieces were late",
+    "silence": "pieces were swallowed",
+    "cut": "connections were cut",
+}
+
+
 def _link(mode: Mode) -> Injection:
     @contextmanager
-    def injected(system: System, fault: Fault) -> Iterator[None]:
+    def injected(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
+        link = system.proxies[fault.target]
         system.proxies.set(fault.target, mode, fault.amount)
         try:
+            if mode == "refuse":
+                effect.saw("connections are refused", where=is_refused(link.port))
             yield
         finally:
+            if mode != "refuse":
+                effect.count(link.touched, _TOUCHED[mode])
             system.proxies.set(fault.target, "pass")
 
     return injected
 
 
 @contextmanager
-def _reset(system: System, fault: Fault) -> Iterator[None]:
-    system.proxies.reset(fault.target)
+def _reset(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
+    effect.count(system.proxies.reset(fault.target), "connections")
     yield
 
 
 @contextmanager
-def _wipe_queue(system: System, fault: Fault) -> Iterator[None]:
+def _wipe_queue(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
     if system.broker == "redis":
-        _asked(system, 1, lambda client: client.delete(*queue_keys(fault.target)))
+        hints = _asked(system, 1, lambda client: _take(client, queue_keys(fault.target)))
     else:
-        _purge(system, fault.target)
+        hints = _purge(system, fault.target)
+    effect.saw(f"{hints} hints went")
     yield
 
 
 @contextmanager
-def _wipe_broker(system: System, _fault: Fault) -> Iterator[None]:
+def _wipe_broker(system: System, _fault: Fault, effect: Effect) -> Iterator[None]:
     if system.broker == "redis":
-        _asked(system, 1, lambda client: client.flushdb())
+        keys = [key for queue in QUEUES for key in queue_keys(queue)]
+        hints = _asked(system, 1, lambda client: _take(client, keys, whole=True))
+        effect.saw(f"{hints} hints went")
     else:
         keeper = system.keepers["rabbitmq"]
         with keeper.held_down():
             keeper.send(signal.SIGKILL)
             keeper.wait_down()
             wipe_rabbit(system.paths)
+            effect.saw("the node's files went")
     yield
 
 
 @contextmanager
-def _forget_scripts(system: System, _fault: Fault) -> Iterator[None]:
-    _asked(system, 0, lambda client: client.script_flush())
+def _forget_scripts(system: System, _fault: Fault, effect: Effect) -> Iterator[None]:
+    effect.saw("scripts went", where=bool(_asked(system, 0, lambda client: client.script_flush())))
     yield
 
 
 @contextmanager
-def _memory(system: System, _fault: Fault) -> Iterator[None]:
+def _memory(system: System, _fault: Fault, effect: Effect) -> Iterator[None]:
     def full(client: redis.Redis) -> None:
         info: Any = client.info("memory")
         client.config_set("maxmemory", max(1, info["used_memory"] // 2))
 
+    before = _asked(system, 0, _refused_writes)
     _asked(system, 0, full)
     try:
         yield
     finally:
         _asked(system, 0, lambda client: client.config_set("maxmemory", 0), MEND_S)
+        effect.count(_asked(system, 0, _refused_writes) - before, "writes refused")
 
 
 @contextmanager
-def _disk(system: System, fault: Fault) -> Iterator[None]:
+def _disk(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
     keeper = system.keepers[fault.target]
     pid = keeper.wait()
     limit = _no_room(system, fault)
@@ -158,6 +196,8 @@ def _disk(system: System, fault: Fault) -> Iterator[None]:
     # What dies of it comes back once there is room again.
     with keeper.held_down():
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, before[1]))
+        is_set = resource.prlimit(pid, resource.RLIMIT_FSIZE)[0] == limit
+        effect.saw(f"files of {pid} may not pass {limit}", where=is_set)
         try:
             yield
         finally:
@@ -176,7 +216,7 @@ def _no_room(system: System, fault: Fault) -> int:
 
 
 @contextmanager
-def _clock(system: System, fault: Fault) -> Iterator[None]:
+def _clock(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
     library = next(Path("/usr/lib").glob(FAKETIME), None)
     if library is None:
         raise NotInjected("libfaketime is not installed")
@@ -192,6 +232,9 @@ def _clock(system: System, fault: Fault) -> Iterator[None]:
     try:
         with keeper.changed(extra):
             keeper.restart()
+            moved = f"FAKETIME={extra['FAKETIME']}"
+            in_it = soon(lambda: moved in environment_of(keeper.pid), _SEEN_S)
+            effect.saw(f"{keeper.pid} runs with {moved}", where=in_it)
             if fault.target == "redis":
                 _asked(system, 0, _differs)
             yield
@@ -206,7 +249,7 @@ def _differs(client: redis.Redis) -> None:
 
 
 @contextmanager
-def _foreign_certificate(system: System, fault: Fault) -> Iterator[None]:
+def _foreign_certificate(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
     pair = system.paths.certs.server(fault.target)
     ours = [path.read_bytes() for path in pair]
     now = datetime.now(UTC) - BACKDATED
@@ -218,6 +261,12 @@ def _foreign_certificate(system: System, fault: Fault) -> Iterator[None]:
     keeper = system.keepers[name]
     try:
         keeper.restart()
+        theirs = ssl.DER_cert_to_PEM_cert(
+            ssl.PEM_cert_to_DER_cert(foreign.certificate_pem().decode())
+        )
+        port: int = getattr(system.ports, name)
+        shown = soon(lambda: served(port) == theirs, _SEEN_S)
+        effect.saw("the foreign certificate is served", where=shown)
         yield
     finally:
         _write_pair(pair, *ours)
@@ -225,12 +274,16 @@ def _foreign_certificate(system: System, fault: Fault) -> Iterator[None]:
 
 
 @contextmanager
-def _rotate_certificates(system: System, _fault: Fault) -> Iterator[None]:
+def _rotate_certificates(system: System, _fault: Fault, effect: Effect) -> Iterator[None]:
     store = system.paths.certs
+    before = {path: path.read_bytes() for path in store.certificates()}
     for path in store.certificates():
         if path != store.authority:
             path.unlink()
     system.issue_certificates()
+    effect.count(
+        sum(path.read_bytes() != data for path, data in before.items()), "certificates are new"
+    )
     for name in (*system.server_names, *ROLES):
         system.keepers[name].restart(gently=True)
     yield
@@ -262,15 +315,29 @@ def _asked(
                 pause.wait(_PAUSE_S)
 
 
-def _purge(system: System, queue: str, seconds: float = TRY_S) -> None:
-    """Empty a queue of RabbitMQ, which may be coming back from an earlier fault."""
+def _take(client: Any, keys: Sequence[str], *, whole: bool = False) -> int:
+    """Delete queues, or the whole database with them; give how many hints were in them."""
+    with client.pipeline() as pipe:
+        for key in keys:
+            pipe.llen(key)
+        pipe.flushdb() if whole else pipe.delete(*keys)
+        return sum(pipe.execute()[:-1])
+
+
+def _refused_writes(client: Any) -> int:
+    """How many commands Redis has refused for want of memory."""
+    return int(client.info("errorstats").get("errorstat_OOM", {}).get("count", 0))
+
+
+def _purge(system: System, queue: str, seconds: float = TRY_S) -> int:
+    """Empty a queue of RabbitMQ, and say how much was in it."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while True:
         try:
             connection = superuser_connection(system.paths.certs, system.ports)
             try:
-                connection.channel().queue_purge(queue)
+                hints = connection.channel().queue_purge(queue)
             finally:
                 connection.collect()
         except (AMQPError, OSError):
@@ -278,7 +345,7 @@ def _purge(system: System, queue: str, seconds: float = TRY_S) -> None:
                 raise
             pause.wait(_PAUSE_S)
         else:
-            return
+            return int(hints or 0)
 
 
 #: Every kind of fault, by the name that a plan gives it.

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,15 @@ class NotThere(Exception):
     """The process that a fault is for was not there in time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """A process that has ended by itself or by a fault; `at` is of the monotonic clock."""
+
+    part: str
+    at: float
+    status: int
+
+
 class Keeper(threading.Thread):
     """Starts a process, and again whenever it has ended and is not held down.
 
@@ -38,6 +48,7 @@ class Keeper(threading.Thread):
         self.part = name
         self.started = 0
         self.failures: list[str] = []
+        self.exits: list[Exit] = []
         self._start_process = start
         self._extra: dict[str, str] = {}
         self._held = 0
@@ -56,7 +67,10 @@ class Keeper(threading.Thread):
     def run(self) -> None:
         """Go on until `end`; then stop the process."""
         while not self._ending:
-            self._step()
+            try:
+                self._step()
+            except Exception as error:  # noqa: BLE001 - without its keeper a part would stay away
+                self._failed(error)
             self._changed.wait(LOOK_EVERY_S)
             self._changed.clear()
         self._stop_all()
@@ -131,9 +145,11 @@ class Keeper(threading.Thread):
                 self._orphans.remove((due, child))
                 child.kill()
         current = self._child
-        if current is not None and current.status is None:
+        status = None if current is None else current.status
+        if current is not None and status is None:
             return
-        if current is not None:
+        if current is not None and status is not None:
+            self.exits.append(Exit(self.part, time.monotonic(), status))
             self._orphans.append((time.monotonic() + ORPHANS_S, current))
             self._child = None
         if not self._held:
@@ -147,8 +163,11 @@ class Keeper(threading.Thread):
             self.started += 1
         except (StackError, VaultError, requests.RequestException) as error:
             # A fault may hit a start as well: it is tried again.
-            self.failures.append(f"{self.part}: {type(error).__name__}")
-            self._changed.wait(AFTER_FAILURE_S)
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self.failures.append(f"{self.part}: {type(error).__name__}")
+        self._changed.wait(AFTER_FAILURE_S)
 
     def _stop_all(self) -> None:
         if self._child is not None:

@@ -41,6 +41,8 @@ class Link:
     pairs: set["_Pair"] = field(default_factory=set)
     #: Connections that were ever made.
     made: int = 0
+    #: How often it did what its mode says, since that was set: pieces of data, or connections cut.
+    touched: int = 0
 
 
 class _Pair:
@@ -61,13 +63,16 @@ class _Pair:
         """Do with bytes what the link does at this moment."""
         self.silent = self.silent or self.link.mode == "silence"
         if self.silent:
+            self.link.touched += self.link.mode == "silence"
             return
+        self.link.touched += self.link.mode == "delay"
         late = self.link.amount / 1000 if self.link.mode == "delay" else 0.0
         if leg.from_server and self.budget is not None:
             data = data[: int(self.budget)]
             self.budget -= len(data)
             self.other(leg).send(data, late)
             if self.budget < 1:
+                self.link.touched += 1
                 self.close()
             return
         self.other(leg).send(data, late)
@@ -250,7 +255,7 @@ class Proxies:
                 return
 
     async def _set(self, link: Link, mode: Mode, amount: float) -> None:
-        link.mode, link.amount = mode, amount
+        link.mode, link.amount, link.touched = mode, amount, 0
         for pair in link.pairs:
             pair.budget = amount if mode == "cut" else None
         if mode == "refuse" and link.server is not None:

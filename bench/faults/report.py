@@ -19,7 +19,9 @@ class Campaign:
     Attributes:
         name: of the files that the report is written to.
         started_at, finished_at: RFC 3339, UTC.
-        faults: how often each was injected, by kind and target.
+        faults: how often each was injected and seen, by kind and target.
+        not_counted: faults that do not count, by why.
+        failures: what fails the campaign apart from a broken rule, a line each.
         recovery_s: what came back after how many seconds.
         notes: whatever else belongs into the report.
     """
@@ -32,6 +34,8 @@ class Campaign:
     faults: Mapping[str, int]
     recovery_s: Mapping[str, Sequence[float]] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
+    not_counted: Mapping[str, int] = field(default_factory=dict)
+    failures: Sequence[str] = ()
 
 
 def document(campaign: Campaign, verdict: Verdict) -> dict[str, Any]:
@@ -78,6 +82,8 @@ def _lines(campaign: Campaign, verdict: Verdict) -> Iterator[str]:
     yield f"Fault campaign {campaign.name}, seed {campaign.seed}, broker {campaign.broker}"
     yield f"{campaign.started_at} to {campaign.finished_at}"
     yield from _table(f"faults: {sum(campaign.faults.values())}", campaign.faults)
+    not_counted = campaign.not_counted
+    yield from _table(f"faults that do not count: {sum(not_counted.values())}", not_counted)
     yield from _table("handed in", counts.submissions)
     yield from _table("refused, by code", counts.refusals)
     yield from _table(f"jobs: {sum(counts.jobs.values())}", counts.jobs)
@@ -95,7 +101,8 @@ def _lines(campaign: Campaign, verdict: Verdict) -> Iterator[str]:
     )
     yield from _rules(verdict)
     yield from _violations(verdict)
-    yield f"{len(verdict.violations)} violations"
+    yield from (f"FAILED: {line}" for line in campaign.failures)
+    yield f"{len(verdict.violations) + len(campaign.failures)} violations"
 
 
 def _table(title: str, rows: Mapping[Any, Any]) -> Iterator[str]:
@@ -113,7 +120,8 @@ def _rules(verdict: Verdict) -> Iterator[str]:
         count, checked = broken.get(rule.code, 0), verdict.checked[rule.code]
         most = bound(count, checked)
         told = "" if most is None else f" (at most 3/{checked} = {most:.2g} at 95 %)"
-        yield f"  {rule.code:24}{count} of {checked}{told}: {rule.says}"
+        of = f"{count} of {checked}{told}" if checked > 0 else "not exercised"
+        yield f"  {rule.code:24}{of}: {rule.says}"
 
 
 def _violations(verdict: Verdict) -> Iterator[str]:

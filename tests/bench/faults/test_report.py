@@ -87,3 +87,20 @@ def test_both_files_are_written(tmp_path: Path) -> None:
 )
 def test_the_rule_of_three(violations: int, checked: int, share: float | None) -> None:
     assert bound(violations, checked) == share
+
+
+def test_what_fails_a_campaign_apart_from_its_rules_is_in_the_report() -> None:
+    failed = replace(
+        CAMPAIGN, failures=("3 jobs have not settled",), not_counted={"no effect: cut": 2}
+    )
+    found = verdict(spoiled=False)
+    lines = text(failed, found).splitlines()
+    assert lines[-2:] == ["FAILED: 3 jobs have not settled", "1 violations"]
+    assert "faults that do not count: 2" in lines
+    assert document(failed, found)["failures"] == ("3 jobs have not settled",)
+
+
+def test_a_rule_that_had_nothing_to_look_at_is_not_exercised() -> None:
+    found = verdict(spoiled=False)
+    (line,) = [x for x in text(CAMPAIGN, found).splitlines() if x.startswith("  lost_unexplained")]
+    assert line.split()[1:3] == ["not", "exercised:"]

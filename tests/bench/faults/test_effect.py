@@ -1,0 +1,141 @@
+"""A fault counts where something of it was seen, and only there."""
+
+import contextlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from bench.faults import inject as injectors
+from bench.faults.campaign import CONTROL, Campaign, without_control
+from bench.faults.checker import check
+from bench.faults.evidence import Scanned
+from bench.faults.inject import KINDS, inject
+from bench.faults.keeper import Exit, Keeper
+from bench.faults.outcome import Injected, Outcome, Terms, unexplained
+from bench.faults.plan import Fault
+from bench.faults.proxy import Proxies
+from bench.faults.system import free_ports
+from deploy.errors import StackError
+from deploy.local.process import Child, Program
+from deploy.progress import Progress
+from tests.bench.faults.story import clean_story
+from tests.servers.marks import wait_until
+
+
+def fault(kind: str, target: str = "worker", seconds: float = 0.0, number: int = 0) -> Fault:
+    return Fault(number, kind, target, 0.0, seconds, 0.0)
+
+
+def outcome(directory: Path, *injected: Injected) -> Outcome:
+    faults = tuple(each.fault for each in injected)
+    terms = Terms("t", 1, 9, 1.0, "redis", directory, faults)
+    return Outcome(terms, injected, 9, 0, check(clean_story().evidence()))
+
+
+def test_injectors_that_do_nothing_are_seen_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.contextmanager
+    def nothing(*_: Any) -> Iterator[None]:
+        yield
+
+    faults = tuple(fault(kind, number=number) for number, kind in enumerate(KINDS))
+    monkeypatch.setattr(injectors, "KINDS", dict.fromkeys(KINDS, nothing))
+    system: Any = SimpleNamespace(directory=tmp_path)
+    terms = Terms("t", 1, 9, 1.0, "redis", tmp_path, faults)
+    campaign = Campaign(system, terms, Progress(as_json=True))
+    for each in faults:
+        campaign._inject(each)
+    found = outcome(tmp_path, *campaign._injected)
+    assert (found.done, found.without_effect, found.missed) == (0, len(KINDS), 0)
+    lines = (tmp_path / "injected.jsonl").read_text("utf-8").splitlines()
+    assert {json.loads(line)["note"] for line in lines} == {f"no effect: {kind}" for kind in KINDS}
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[Keeper]:
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    kept = Keeper("worker", lambda _: Child(Program("worker", command, {}, tmp_path / "log")))
+    kept.start()
+    yield kept
+    kept.end()
+    kept.join(30)
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen"), [("kill", "is gone"), ("pause", "stands still"), ("stop", "has ended")]
+)
+def test_what_a_process_suffers_is_seen(keeper: Keeper, kind: str, seen: str) -> None:
+    system: Any = SimpleNamespace(keepers={"worker": keeper})
+    with inject(system, fault(kind)) as effect:
+        pass
+    assert seen in effect.seen
+
+
+def test_an_exit_is_noted_with_its_status(keeper: Keeper) -> None:
+    keeper.send(signal.SIGKILL)
+    wait_until(lambda: bool(keeper.exits), 10)
+    (told,) = keeper.exits
+    assert (told.part, told.status) == ("worker", -signal.SIGKILL)
+
+
+def test_a_keeper_outlives_any_exception() -> None:
+    again = threading.Event()
+
+    def start(_: Any) -> Child:
+        if started.failures:
+            again.set()
+        raise StackError("x") if again.is_set() else RuntimeError("x")
+
+    started = Keeper("worker", start)
+    started.start()
+    assert again.wait(10)
+    started.end()
+    started.join(10)
+    assert started.failures[0] == "worker: RuntimeError"
+
+
+@pytest.mark.parametrize("kind", ["reset", "delay", "silence", "cut"])
+def test_a_link_that_nobody_uses_suffers_nothing(kind: str) -> None:
+    proxies = Proxies()
+    listen, target = free_ports(2)
+    proxies.add("a->b", port=listen, target=target)
+    system: Any = SimpleNamespace(proxies=proxies)
+    with inject(system, fault(kind, "a->b")) as effect:
+        pass
+    with inject(system, fault("refuse", "a->b")) as refused:
+        pass
+    proxies.close()
+    assert (effect.seen, refused.seen) == ("", "connections are refused")
+
+
+def test_an_exit_without_a_fault_before_it_is_told() -> None:
+    done = Injected(fault("kill"), 5.0, 6.0, "", "seen")
+    exits = [Exit("worker", 100.0 + at, 1) for at in (4.0, 5.5, 15.0, 17.0)]
+    exits.append(Exit("worker", 140.0, 0))
+    assert unexplained(exits, [done], 100.0) == (
+        "worker ended with status 1 at 4 s, by no fault",
+        "worker ended with status 1 at 17 s, by no fault",
+    )
+
+
+def test_a_fault_that_was_not_mended_fails_the_campaign(tmp_path: Path) -> None:
+    well = [Injected(fault("kill", number=n), 0, 1, "", "seen") for n in range(300)]
+    assert outcome(tmp_path, *well).violations == ()
+    left = Injected(fault("memory", "redis"), 0, 1, "not mended: TimeoutError")
+    assert outcome(tmp_path, *well, left).violations == ("memory redis: not mended: TimeoutError",)
+
+
+def test_what_is_planted_for_the_search_is_no_secret() -> None:
+    story = clean_story()
+    story.rest["scanned"] = Scanned(2, 9, (f"file:{CONTROL} (as it is)", "file:a.log (hex)"))
+    found, was_found = without_control(story.evidence())
+    assert (found.scanned.hits, was_found) == (("file:a.log (hex)",), True)
+    assert without_control(clean_story().evidence())[1] is False
