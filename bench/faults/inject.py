@@ -181,6 +181,7 @@ def _memory(system: System, _fault: Fault, effect: Effect) -> Iterator[None]:
     before = _asked(system, 0, _refused_writes)
     _asked(system, 0, full)
     try:
+        effect.saw("a write was refused", where=_asked(system, 1, _is_full))
         yield
     finally:
         _asked(system, 0, lambda client: client.config_set("maxmemory", 0), MEND_S)
@@ -322,6 +323,15 @@ def _take(client: Any, keys: Sequence[str], *, whole: bool = False) -> int:
             pipe.llen(key)
         pipe.flushdb() if whole else pipe.delete(*keys)
         return sum(pipe.execute()[:-1])
+
+
+def _is_full(client: redis.Redis) -> bool:
+    """Whether Redis refuses a write, of a key that would be gone at once."""
+    try:
+        client.set("faults:probe", "", px=1)
+    except redis.OutOfMemoryError:
+        return True
+    return False
 
 
 def _refused_writes(client: Any) -> int:
