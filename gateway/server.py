@@ -27,7 +27,7 @@ def serve(settings: GatewaySettings) -> None:
         ssl_keyfile=str(settings.http_key),
         ssl_version=ssl.PROTOCOL_TLS_SERVER,
         http="httptools",
-        loop="uvloop",
+        loop="asyncio",  # uvloop with aiohttp can end the process: docs/adr/0006-dependencies.md
         ws="none",
         lifespan="on",
         log_config=None,

@@ -79,9 +79,7 @@ class AsyncVault:
                 method, url, data=data, headers=headers, allow_redirects=False
             ) as answer:
                 return answer.status, await answer.read()
-        # uvloop keeps the transport of a handshake that was given up, and refuses with RuntimeError
-        # whoever is given its file descriptor next (MagicStack/uvloop#653).
-        except (aiohttp.ClientError, TimeoutError, RuntimeError) as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise VaultUnavailable(f"Vault does not serve: {type(error).__name__}") from None
 
 

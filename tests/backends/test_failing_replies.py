@@ -1,6 +1,7 @@
 """One call in a batch fails, by its own record's fault: the others are answered all the same."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -85,8 +86,9 @@ def test_a_settlement_that_fails_is_given_up_and_the_others_count(
 
 
 def test_an_acceptance_that_fails_is_refused_alone(ledger_redis: QuietRedis) -> None:
-    fine, limits = acceptance(1), Limits(per_second=5, burst=5)
-    broken = replace(acceptance(2), producer="broken", limits=limits)
+    now = time.time_ns() // 1_000_000
+    fine, limits = acceptance(now), Limits(per_second=5, burst=5)
+    broken = replace(acceptance(now), producer="broken", limits=limits)
     ledger_redis.redis("superuser").lpush("cs:rate:broken", "no number")
     settings = redis_settings(Environment(ledger_redis.environment("gateway")), URL)
 
@@ -94,7 +96,9 @@ def test_an_acceptance_that_fails_is_refused_alone(ledger_redis: QuietRedis) -> 
         client = connect_async(settings)
         try:
             ledger = GatewayLedger(client)
-            first = asyncio.create_task(ledger.accept(acceptance(3)))  # the rest gathers meanwhile
+            first = asyncio.create_task(
+                ledger.accept(acceptance(now))
+            )  # the rest gathers meanwhile
             await asyncio.sleep(0)
             batch = (ledger.accept(item) for item in (broken, fine))
             return await asyncio.gather(first, *batch, return_exceptions=True)

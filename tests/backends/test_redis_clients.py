@@ -1,6 +1,7 @@
 """Scripts on Redis clients: loaded again where Redis forgot them; errors that quote nothing."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -53,7 +54,7 @@ def client(settings: RedisSettings) -> Iterator[SyncRedis]:
 
 def calls() -> list[Call]:
     """Accept and cancel, mixed: each answer tells by its form which call it belongs to."""
-    job = acceptance(1)
+    job = acceptance(time.time_ns() // 1_000_000)
     return [
         Call(CANCEL, (), ("nobody", "acme", 1)),
         Call(ACCEPT, job.script_keys(), job.script_args()),

@@ -164,19 +164,3 @@ def test_where_vault_is_away_every_call_says_so(settings: VaultSettings, login: 
         await vault.close()
 
     asyncio.run(test())
-
-
-def test_a_connection_that_the_event_loop_refuses_is_a_vault_that_does_not_serve(
-    settings: VaultSettings, login: VaultLogin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    login.token()
-
-    async def refused(*_: Any, **__: Any) -> None:
-        raise RuntimeError("File descriptor 7 is used by transport")
-
-    async def attempt(vault: AsyncVault) -> None:
-        monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", refused)
-        with pytest.raises(VaultUnavailable):
-            await vault.call("GET", "transit/keys/countersign-job")
-
-    on(settings, login, attempt)
