@@ -25,7 +25,7 @@ from deploy.supervise import interruptible, uninterrupted
 DEFAULT_SEED: Final = 20261122
 RESULTS: Final = Path("bench/results")
 _MINUTES: Final = {False: 22.0, True: 1.2}
-_FAULTS: Final = {False: 520, True: 36}
+_FAULTS: Final = {False: 560, True: 40}
 _JOBS: Final = {False: 20_500, True: 1_500}
 _ALL_KINDS: Final = sorted({kind.name for kind in (*kinds("redis"), *kinds("rabbitmq"))})
 

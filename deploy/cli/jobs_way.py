@@ -6,8 +6,6 @@ from typing import Any, Final, TypeVar
 import click
 from click.core import ParameterSource
 
-from backends.settings import process_environment
-
 _F = TypeVar("_F", bound=Callable[..., Any])
 _LEDGER: Final = "COUNTERSIGN_REDIS_LEDGER_URL"
 
@@ -24,6 +22,8 @@ def as_operator(operator: bool, url: str | None) -> bool:
     Raises:
         click.UsageError: where both were typed, or none was and the environment has both.
     """
+    from backends.settings import process_environment
+
     source = click.get_current_context().get_parameter_source("url")
     typed = url is not None and source is ParameterSource.COMMANDLINE
     if operator and typed:

@@ -17,7 +17,7 @@ CONTRACT = {
     },
     403: {"task_not_granted", "address_not_allowed", "reference_not_granted"},
     404: {"job_not_found", "task_unknown"},
-    409: {"replayed", "idempotency_mismatch", "not_cancellable"},
+    409: {"replayed", "idempotency_mismatch", "not_cancellable", "not_replayable"},
     413: {"too_large"},
     415: {"unsupported_media_type"},
     422: {"schema_invalid", "secret_refused"},

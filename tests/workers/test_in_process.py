@@ -203,10 +203,15 @@ def test_a_handover_wakes_the_loop_once_for_many_and_blocks_nobody() -> None:
     started: list[Any] = []
     readers: dict[int, Any] = {}
     consumer = SimpleNamespace(
-        run_claimed=taken.append, pipeline=SimpleNamespace(start=started.append)
+        run_claimed=taken.append,
+        pipeline=SimpleNamespace(start=started.append),
+        pool=SimpleNamespace(maintain_pool=lambda: None),
     )
     handover = Handover(cast(VerifyingConsumer, consumer))
-    hub = SimpleNamespace(add_reader=lambda fd, call: readers.update({fd: call}))
+    hub = SimpleNamespace(
+        add_reader=lambda fd, call: readers.update({fd: call}),
+        call_repeatedly=lambda *_: None,
+    )
     handover.register_with_event_loop(None, hub)
     ((_, wake),) = readers.items()
     jobs = [claimed(attempt=n + 1) for n in range(70_000)]  # more than a pipe holds
