@@ -19,7 +19,6 @@ from signing.ledger import keys
 LOOK_EVERY_S: Final = 0.2
 #: So long it is waited for the first jobs, which show that all parts are at work.
 WARM_S: Final = 10.0
-AGAIN: Final = 8
 
 
 class CallsBack:
@@ -31,10 +30,10 @@ class CallsBack:
         self._seed = seed
         self._sent: list[tuple[str, Signed]] = []
 
-    def hand_in(self, ledger: redis.Redis) -> None:
+    def hand_in(self, ledger: redis.Redis, count: int) -> None:
         """Hand in a few jobs whose requests are kept, and wait until they have settled."""
         with Journal(self._path) as journal:
-            for number in range(AGAIN):
+            for number in range(count):
                 ref = f"p0-{self._seed}-again-{number}"
                 args = {"ref": ref, "note": "again"}
                 body = {"task": "faults.quick", "args": args}

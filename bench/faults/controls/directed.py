@@ -24,6 +24,7 @@ class Directed:
         faults: what is done meanwhile.
         roles: what runs.
         calls_back: cancellations of jobs that run, and requests sent again after a restart.
+        warm: quick jobs that have settled before all this begins.
         doubles: each hint lies in its queue twice.
         is_outrun: the worker stands still until a rival has claimed what it runs.
         may_lose_leases: a fault explains that a worker loses one.
@@ -35,6 +36,7 @@ class Directed:
     faults: tuple[Fault, ...] = ()
     roles: tuple[str, ...] = _ONE
     calls_back: bool = False
+    warm: int = 8
     doubles: bool = False
     is_outrun: bool = False
     may_lose_leases: bool = True
@@ -73,12 +75,14 @@ DIRECTED: Final[Mapping[str, Directed]] = {
     ),
     "workers are killed": Directed(
         {"slow": 1, "held": 1},
-        jobs=30,
+        jobs=60,
+        seconds=5.0,
         faults=_faults(
             ("kill", "worker child", 1.0, 0.0, 0.1),
             ("kill", "worker-2 child", 1.5, 0.0, 0.9),
             ("kill", "worker", 2.2, 0.0, 0.0),
-            ("kill", "worker-2 child", 3.0, 0.0, 0.1),
+            ("kill", "worker-2 child", 2.6, 0.0, 0.1),
+            ("kill", "worker-2", 3.4, 0.0, 0.0),
         ),
         roles=_TWO,
     ),
@@ -108,8 +112,9 @@ DIRECTED: Final[Mapping[str, Directed]] = {
         jobs=12,
         seconds=0.6,
         faults=_faults(*(("reset", "worker->broker", 0.2 + 0.2 * n, 0.0, 0.0) for n in range(8))),
-        # One slot: others wait in front of it while the connection goes, for as long as the worker
-        # knows of short runs alone.
+        # One slot: others wait in front of it while the connection goes, for the worker knows of
+        # short runs alone when it takes them.
+        warm=40,
         settings={**SHORTEST, "COUNTERSIGN_CONCURRENCY": "1"},
         may_lose_leases=False,
     ),

@@ -156,7 +156,7 @@ class _Campaign:
             stack.callback(self._stop.set)
             stack.callback(calls.close)
             stack.enter_context(self._thread(_release))
-            calls.hand_in(ledger)
+            calls.hand_in(ledger, directed.warm)
             if directed.calls_back:
                 stack.enter_context(self._thread(calls.cancel_running))
             if directed.doubles:
