@@ -113,6 +113,8 @@ class _Job:
     def write(self, fields: Sequence[bytes]) -> None:
         """Take in HSET's fields and values."""
         written = dict(zip(fields[::2], fields[1::2], strict=False))
+        if written.keys() == {b"counted"}:
+            return  # how many hints there were is no change of the job
         if b"state" in written:
             self.state = written[b"state"].decode("ascii", "replace")
         self.has_secret = self.has_secret or written.get(b"secret") == b"1"

@@ -128,7 +128,8 @@ return #ids
 
 #: ARGV: id, worker, lease ms, retention ms, token of the delivery. Gives state or 'claimed',
 #: attempt, 1 for a hint too many (somebody put it there a second time), the time, attempts allowed.
-#: Asked again with the token that claimed, it answers the same: a lost reply costs nothing.
+#: Asked again with the token that claimed, it answers the same, and a token's hint is counted once:
+#: a lost reply costs nothing.
 CLAIM: Final = Script(
     "claim",
     PRELUDE
@@ -136,7 +137,7 @@ CLAIM: Final = Script(
 local id = ARGV[1]
 local key = job_key(id)
 local r = redis.call('HMGET', key, 'state', 'attempt', 'due', 'expires', 'published', 'queue',
-  'max_attempts', 'claim')
+  'max_attempts', 'claim', 'counted')
 for i = 1, 7 do
   if not r[i] then return {'unknown', 0, 1, now, 0} end
 end
@@ -145,7 +146,10 @@ if r[1] == 'running' and token ~= '' and r[8] == token then
   return {'claimed', tonumber(r[2]), 0, now, tonumber(r[7])}
 end
 local extra = 0
-if redis.call('HINCRBY', key, 'taken', 1) > tonumber(r[5]) then extra = 1 end
+if token == '' or r[9] ~= token then
+  if redis.call('HINCRBY', key, 'taken', 1) > tonumber(r[5]) then extra = 1 end
+  redis.call('HSET', key, 'counted', token)
+end
 if r[1] ~= 'queued' then return {r[1], tonumber(r[2]), extra, now, tonumber(r[7])} end
 if tonumber(r[4]) <= now then
   finish(id, 'expired', 'expired', ARGV[4])

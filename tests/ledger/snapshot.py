@@ -14,10 +14,23 @@ Fields = Mapping[str, str]
 
 #: The fields that a transition may change; all others are written once.
 CHANGING: Final = frozenset(
-    {"state", "due", "attempt", "published", "taken", "claim", "worker", "started", "finished"}
+    {
+        "state",
+        "due",
+        "attempt",
+        "published",
+        "taken",
+        "counted",
+        "claim",
+        "worker",
+        "started",
+        "finished",
+    }
     | {"error", "max_attempts"}
 )
 
+#: How many hints there were is no change of the job.
+HINTS: Final = frozenset({"taken", "counted"})
 #: The producers of the walks.
 PRODUCERS: Final = ("acme", "rated", "small")
 _INDEXES: Final = ("cs:due", "cs:running", "cs:held", "cs:expiring")
@@ -161,9 +174,9 @@ def broken_changes(before: Snapshot, after: Snapshot, events: Iterable[str]) -> 
         if old is None:
             continue
         changed = {name for name in {*old, *new} if old.get(name) != new.get(name)}
-        if was in TERMINAL and changed - {"taken"}:
+        if was in TERMINAL and changed - HINTS:
             said.append(f"a settled job changed: {sorted(changed)}")
-        if changed - {"taken"} and not any((e, was) in TRANSITIONS for e in allowed):
+        if changed - HINTS and not any((e, was) in TRANSITIONS for e in allowed):
             said.append(f"{allowed} is not for a job that is {was}, and changed {sorted(changed)}")
         if changed - CHANGING:
             said.append(f"written a second time: {sorted(changed - CHANGING)}")

@@ -243,3 +243,19 @@ def test_an_entry_that_names_no_job_is_forgotten_like_any_other(
 ) -> None:
     ledger_redis.redis("superuser").zadd("cs:forget", {entry: 1})
     assert (actors.forget(), actors.forget()) == (1, 0)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_hint_whose_answer_was_lost_is_counted_once(actors: Actors, ended: bool) -> None:
+    """A worker asks again by the same token; the hint is no copy that somebody made."""
+    (job,) = accepted(actors)
+    actors.take_due()
+    actors.claim(job, token="d-1")
+    if ended:
+        assert actors.settle(job, 1) == "succeeded"
+    actors.operate(job, "cancel")
+    assert actors.claim(job, token="d-2").extra
+    for _ in range(3):
+        assert not actors.claim(job, token="d-2").extra
+    assert actors.look([job], [QUEUE]).count(job, "taken") == 2
+    assert actors.claim(job, token="d-3").extra
