@@ -8,6 +8,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -75,6 +76,12 @@ class _File:
         return Left(self.name, self.durable, self.written, self.head)
 
 
+@cache
+def _path_of(text: str) -> PurePosixPath:
+    """A path of the trace; the same few come again with every call."""
+    return PurePosixPath(text)
+
+
 class Disk:
     """Replays a trace; `directory` is the one whose names count, `cwd` where the program ran."""
 
@@ -110,7 +117,7 @@ class Disk:
             self._write(call)
         elif call.name in SYNCS:
             self._sync(call)
-        elif call.name == "ftruncate" and (file := self._files.get(PurePosixPath(call.path))):
+        elif call.name == "ftruncate" and (file := self._files.get(_path_of(call.path))):
             length = re.search(r", (\d+)$", call.flags)
             file.resize(call.end, int(length[1]) if length else 0)
         elif call.name in RENAMES:
@@ -119,21 +126,21 @@ class Disk:
             self._files.pop(self._path(call.texts[0]), None)
 
     def _open(self, call: Call) -> None:
-        path = PurePosixPath(call.path)
+        path = _path_of(call.path)
         if "O_CREAT" in call.flags and path not in self._files:
             self._files[path] = _File(path.name)
         elif "O_TRUNC" in call.flags and path in self._files:
             self._files[path].resize(call.end, 0)
 
     def _write(self, call: Call) -> None:
-        file = self._files.get(PurePosixPath(call.path))
+        file = self._files.get(_path_of(call.path))
         if file is not None:
             if file.written < HEAD:
                 file.head = file.head[: file.written] + b"".join(call.texts)
             file.resize(call.end, file.written + call.result)
 
     def _sync(self, call: Call) -> None:
-        path = PurePosixPath(call.path)
+        path = _path_of(call.path)
         if not self._syncs:
             return
         if path == self._directory:
