@@ -6,6 +6,7 @@ import secrets
 import ssl
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -72,9 +73,11 @@ class Connection:
         body = await self._reader.readexactly(int(length))
         return int(head[9:12]), json.loads(body)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close it."""
         self._writer.close()
+        with suppress(OSError):
+            await self._writer.wait_closed()
 
 
 def signed(
@@ -131,7 +134,7 @@ async def submit_until(
                 asked.append(answer["id"])
             else:
                 journal.refused += 1
-        connection.close()
+        await connection.close()
 
     async def ask() -> None:
         connection = await Connection.open(target)
@@ -148,7 +151,7 @@ async def submit_until(
                 journal.told.append(Told(time.time(), job, answer["status"]))
             elif len(asked) < 200:
                 asked.append(job)
-        connection.close()
+        await connection.close()
 
     done = asyncio.Event()
     asking = asyncio.create_task(ask())

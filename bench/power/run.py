@@ -24,6 +24,7 @@ from deploy.local.process import Child, Program
 from deploy.local.redis_server import redis_program
 
 START_S: Final = 30.0
+READY: Final = b"Ready to accept connections"
 #: Small, so that the append-only file is rewritten during a run, as it is in a long life.
 REWRITE_AT: Final = "512kb"
 _LOOK_S: Final = 0.01
@@ -126,6 +127,7 @@ def redis_of(
     stack: BenchStack, *options: str, wrap: tuple[str, ...] = (), log: str = "redis"
 ) -> Program:
     """Redis with the stack's own configuration, and options over it."""
+    stack.paths.log(log).unlink(missing_ok=True)  # what it says is waited for
     program = redis_program(stack.paths, stack.ports, QUEUES)
     command = (*wrap, *program.command, *options)
     return replace(program, command=command, log=stack.paths.log(log))
@@ -137,6 +139,8 @@ def wait_loaded(stack: BenchStack, child: Child) -> None:
     Raises:
         StackError: where it ends instead.
     """
+    # Its port opens before it has loaded, and one that cannot load ends with connections open.
+    child.wait_until(lambda: READY in child.program.log.read_bytes(), START_S)
     with superuser(stack) as client:
         child.wait_until(lambda: _serves(client), START_S)
 

@@ -18,6 +18,7 @@ from signing.ledger import keys
 SETTLE_S: Final = 180.0
 ASKED_AGAIN: Final = 60
 SHOWN: Final = 5
+HELD: Final = "held worker_lost payments.capture"
 #: Jobs that ran at the moment of the cut come back after this.
 LEASE: Final = "3"
 
@@ -30,6 +31,7 @@ class Whole:
         replayed: recorded requests that were refused as such, of those that were sent again.
         same: idempotency keys that gave the first job again, likewise.
         succeeded: jobs that ran to success, of those accepted before the cut.
+        held: jobs that ran at the moment of the cut, of a task that says `on_lost="hold"`.
         others: state and error of the first jobs that did not.
     """
 
@@ -38,12 +40,14 @@ class Whole:
     same: int
     asked_again: int
     succeeded: int
+    held: int
     others: list[str]
 
     @property
     def failed(self) -> bool:
         """Whether a promise was broken."""
-        return self.succeeded < self.accepted or self.replayed + self.same < self.asked_again
+        ended = self.succeeded + self.held
+        return ended < self.accepted or self.replayed + self.same < self.asked_again
 
 
 def whole_stack(stack: BenchStack, recording: Recording, seed: int) -> Whole:
@@ -62,11 +66,11 @@ def whole_stack(stack: BenchStack, recording: Recording, seed: int) -> Whole:
             replayed, same, asked = asyncio.run(_ask_again(stack, some))
             parts.append(stack.start("worker", COUNTERSIGN_LEASE_SECONDS=LEASE))
             with superuser(stack) as client:
-                succeeded, others = _ended(client, promises)
+                succeeded, held, others = _ended(client, promises)
         finally:
             for part in parts:
                 part.kill()
-    return Whole(len(promises), replayed, same, asked, succeeded, others)
+    return Whole(len(promises), replayed, same, asked, succeeded, held, others)
 
 
 async def _ask_again(stack: BenchStack, promises: Sequence[Promise]) -> tuple[int, int, int]:
@@ -83,12 +87,12 @@ async def _ask_again(stack: BenchStack, promises: Sequence[Promise]) -> tuple[in
             status, answer = await connection.ask(again)
             asked += 1
             same += status == 202 and answer["id"] == promise.job
-    connection.close()
+    await connection.close()
     return replayed, same, asked
 
 
-def _ended(client: SyncRedis, promises: Sequence[Promise]) -> tuple[int, list[str]]:
-    """Wait until all have settled; give how many succeeded, and how others did."""
+def _ended(client: SyncRedis, promises: Sequence[Promise]) -> tuple[int, int, list[str]]:
+    """Wait until all have ended; give how many succeeded, are held, and how others did."""
     deadline = time.monotonic() + SETTLE_S
     while True:
         pipe: Any = client.pipeline(transaction=False)
@@ -96,7 +100,10 @@ def _ended(client: SyncRedis, promises: Sequence[Promise]) -> tuple[int, list[st
             pipe.hmget(keys.job(promise.job), "state", "error", "task")
         found = [[(item or b"").decode() for item in row] for row in pipe.execute()]
         states = [row[0] for row in found]
-        if all(state in FINAL for state in states) or time.monotonic() > deadline:
+        if (
+            all(state in FINAL or state == "held" for state in states)
+            or time.monotonic() > deadline
+        ):
             others = [" ".join(row) for row in found if row[0] != "succeeded"]
-            return states.count("succeeded"), others[:SHOWN]
+            return states.count("succeeded"), others.count(HELD), others[:SHOWN]
         time.sleep(0.2)
