@@ -55,7 +55,7 @@ def test_the_authority_is_the_configured_one_whatever_the_host_says(partners: Pa
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
-    [("GET", "/v1/jobs", "POST"), ("PATCH", "/v1/jobs/x", "DELETE, GET, HEAD")],
+    [("PUT", "/v1/jobs", "GET, HEAD, POST"), ("PATCH", "/v1/jobs/x", "DELETE, GET, HEAD")],
 )
 def test_another_method_is_told_the_ones_that_there_are(
     partners: Partners, method: str, path: str, allowed: str

@@ -110,6 +110,11 @@ def _cancel_settled(p: Partners) -> Answer:
     return get(p.acme, accepted.headers["location"], "DELETE")
 
 
+def _replay_succeeded(p: Partners) -> Answer:
+    job_id = p.acme.run("demo.noop", {})["id"]
+    return p.acme.call("POST", f"/v1/jobs/{job_id}/replay")
+
+
 def _chunked(p: Partners) -> Answer:
     """Too large without an announced length."""
     fields, data = p.acme.signed("POST", "/v1/jobs", job(args={"value": CANARY * 30_000}))
@@ -240,6 +245,7 @@ CASES: dict[str, dict[str, Case]] = {
     },
     "idempotency_mismatch": {"another body for a key": _another_body_for_a_key},
     "not_cancellable": {"a job that has settled": _cancel_settled},
+    "not_replayable": {"a job that has succeeded": _replay_succeeded},
     "too_large": {
         "announced": _body(job(args={"value": CANARY * 30_000})),
         "in chunks": _chunked,

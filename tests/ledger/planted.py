@@ -83,7 +83,7 @@ BUGS: Final[Mapping[str, Planted]] = {
     ),
     "a settled job counts as open": Planted("redis.call('HINCRBY', 'cs:open', r[4], -1)", ""),
     "a settled job still expires": Planted(
-        "redis.call('ZREM', 'cs:expiring', id)\n  if r[3]", "if r[3]"
+        "redis.call('ZREM', 'cs:expiring', id)\n  local seal", "local seal"
     ),
     "a settled job's secret is forgotten": Planted("if r[3] == '1' then", "if false then"),
     "a settled job's seal stays": Planted("redis.call('UNLINK', seal)", ""),

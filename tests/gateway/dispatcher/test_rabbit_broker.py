@@ -18,6 +18,7 @@ from gateway.dispatcher.hints import CONTENT_TYPE
 from gateway.dispatcher.rabbit_broker import RabbitBroker, _Confirmations
 from signing.ledger.record import Hint
 from tests.ledger.jobs import seal_of
+from tests.servers.marks import wait_until
 from tests.servers.rabbit import RabbitSite, superuser
 
 pytestmark = pytest.mark.servers
@@ -74,10 +75,20 @@ def test_a_hint_without_a_queue_is_told(broker: RabbitBroker) -> None:
     assert broker.length(QUEUE) == 2
 
 
+def is_noted(site: RabbitSite) -> bool:
+    """Whether the node has the queue on its own list on the disk.
+
+    It writes that half a second late, and does not know the queue any more if it is killed before.
+    """
+    lists = site.servers.paths.rabbit.rglob("names.dets")
+    return any(QUEUE.encode() in path.read_bytes() for path in lists)
+
+
 def test_a_node_that_is_killed_is_away_and_comes_back(
     broker: RabbitBroker, rabbit_site: RabbitSite
 ) -> None:
     broker.publish([HINT] * 5)
+    wait_until(lambda: is_noted(rabbit_site))
     rabbit_site.servers.local.stop_rabbit(kill=True)
     for _ in range(2):
         with pytest.raises(BrokerUnavailable):
