@@ -136,7 +136,9 @@ def _environment(paths: StackPaths, ports: StackPorts) -> dict[str, str]:
         "ERL_CRASH_DUMP_SECONDS": "0",
         "RABBITMQ_NODENAME": "countersign@localhost",
         "RABBITMQ_DIST_PORT": str(ports.rabbit_dist),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        # A scheduler that has nothing to do sleeps: it shares this machine with everything else.
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none "
+        "-kernel inet_dist_use_interface {127,0,0,1}",
         "RABBITMQ_CONF_ENV_FILE": str(home / "none"),
         "RABBITMQ_CONFIG_FILE": str(home / "rabbitmq.conf"),
         "RABBITMQ_ADVANCED_CONFIG_FILE": str(home / "none"),
