@@ -17,7 +17,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from amqp import spec
 from amqp.exceptions import AMQPError
@@ -25,7 +25,7 @@ from kombu.message import Message
 from kombu.transport import TRANSPORT_ALIASES, pyamqp
 
 from workers.amqp_frames import Delivery, InboundFrames
-from workers.channel import Inspector, PublishingRefused
+from workers.channel import Inspector, refuse_publishing
 from workers.room import Room
 from workers.types import Delivered, Verified
 from workers.wire import MAX_MESSAGE_BYTES
@@ -147,19 +147,16 @@ class VerifyingAmqpChannel(pyamqp.Channel):  # type: ignore[misc]
         """Give a message's place in the window back; from any thread, and once for each."""
         self._room.release()
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise PublishingRefused("a worker cannot publish: submit the job to the gateway")
-
-    basic_publish = _refuse
-    basic_publish_confirm = _refuse
-    _basic_publish = _refuse
-    exchange_bind = _refuse
-    exchange_declare = _refuse
-    exchange_delete = _refuse
-    queue_bind = _refuse
-    queue_declare = _refuse
-    queue_delete = _refuse
-    queue_purge = _refuse
+    basic_publish = refuse_publishing
+    basic_publish_confirm = refuse_publishing
+    _basic_publish = refuse_publishing
+    exchange_bind = refuse_publishing
+    exchange_declare = refuse_publishing
+    exchange_delete = refuse_publishing
+    queue_bind = refuse_publishing
+    queue_declare = refuse_publishing
+    queue_delete = refuse_publishing
+    queue_purge = refuse_publishing
 
 
 class VerifyingAmqpConnection(pyamqp.Connection):  # type: ignore[misc]

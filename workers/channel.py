@@ -38,6 +38,15 @@ class PublishingRefused(CountersignError):
     code = "publishing_refused"
 
 
+def refuse_publishing(*_: Any, **__: Any) -> NoReturn:
+    """Stand in for every method of a channel that would write to the broker.
+
+    Raises:
+        PublishingRefused: always.
+    """
+    raise PublishingRefused("a worker cannot publish: submit the job to the gateway")
+
+
 class VerifiedMessage(virtual.Message):  # type: ignore[misc]  # kombu is untyped
     """A Celery message made anew from verified claims; its delivery tag is local."""
 
@@ -137,16 +146,13 @@ class VerifyingChannel(redis.Channel):  # type: ignore[misc]
     def _queue_bind(self, *_: Any) -> None:
         """Write no binding: hints come by the anonymous exchange, which has none."""
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise PublishingRefused("a worker cannot publish: submit the job to the gateway")
-
-    basic_publish = _refuse
-    _put = _refuse
-    _put_fanout = _refuse
-    _restore = _refuse
-    _restore_at_beginning = _refuse
-    _purge = _refuse
-    _delete = _refuse
+    basic_publish = refuse_publishing
+    _put = refuse_publishing
+    _put_fanout = refuse_publishing
+    _restore = refuse_publishing
+    _restore_at_beginning = refuse_publishing
+    _purge = refuse_publishing
+    _delete = refuse_publishing
 
 
 class VerifyingTransport(redis.Transport):  # type: ignore[misc]
