@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,24 +10,13 @@ from click.testing import CliRunner, Result
 
 from deploy.cli.jobs import jobs
 from signing.errors import SettingError
-from tests.gateway.client.fixtures import Machine, accepted, job_document, jwks
+from tests.gateway.client.fixtures import Machine, accepted, job_document
 from tests.gateway.client.server import FakeGateway, Reply, problem
 from tests.gateway.client.test_jobs import page
 from tests.signing.builders import JOB_ID, OTHER_JOB_ID
 
 Invoke = Callable[..., Result]
 CANCELLED = Reply(document={"id": JOB_ID, "status": "cancelled"})
-
-
-@pytest.fixture
-def environment(gateway: FakeGateway, certificates: Path, key_file: Path) -> dict[str, str]:
-    gateway.jwks = jwks()
-    return {
-        "COUNTERSIGN_URL": gateway.url,
-        "COUNTERSIGN_CA": str(certificates / "ca.crt"),
-        "COUNTERSIGN_KEY": str(key_file),
-        "COUNTERSIGN_KEY_ID": "shop-1",
-    }
 
 
 @pytest.fixture

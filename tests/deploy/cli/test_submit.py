@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from deploy.cli.main import run
 from deploy.cli.submit import status, submit
-from tests.gateway.client.fixtures import Machine, accepted, job_document, jwks, key_pem, settled
+from tests.gateway.client.fixtures import Machine, accepted, job_document, key_pem, settled
 from tests.gateway.client.server import BROKEN, FakeGateway, Received, Reply, problem
 from tests.signing.builders import JOB_ID
 
@@ -19,17 +19,6 @@ RUNNING = Reply(document=job_document())
 FAILED = {"state": "failed", "result": None, "error": "task_failed", "error_type": "ValueError"}
 
 Invoke = Callable[..., Result]
-
-
-@pytest.fixture
-def environment(gateway: FakeGateway, certificates: Path, key_file: Path) -> dict[str, str]:
-    gateway.jwks = jwks()
-    return {
-        "COUNTERSIGN_URL": gateway.url,
-        "COUNTERSIGN_CA": str(certificates / "ca.crt"),
-        "COUNTERSIGN_KEY": str(key_file),
-        "COUNTERSIGN_KEY_ID": "shop-1",
-    }
 
 
 @pytest.fixture
