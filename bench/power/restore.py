@@ -12,7 +12,7 @@ from backends.redis_clients import connect
 from bench.power.image import MANIFEST, TAILS, Image, Tail
 from bench.power.load import Promise, Told
 from bench.power.promises import Broken, Ledger, broken_promises
-from bench.power.run import Recording, ledger_settings, redis_of, superuser, wait_loaded
+from bench.power.run import Recording, ledger_settings, redis_of, serving, superuser
 from bench.stack import BenchStack
 from deploy.errors import StackError
 from deploy.local.process import Child
@@ -115,13 +115,7 @@ def restored(
 
 def _start(stack: BenchStack, directory: Path, fsync: str) -> Child:
     options = ("--dir", str(directory), "--appendfsync", fsync)
-    child = Child(redis_of(stack, *options, log="restored"))
-    try:
-        wait_loaded(stack, child)
-    except BaseException:
-        child.kill()
-        raise
-    return child
+    return serving(stack, redis_of(stack, *options, log="restored"))
 
 
 def _mend(directory: Path) -> None:

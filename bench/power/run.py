@@ -133,16 +133,22 @@ def redis_of(
     return replace(program, command=command, log=stack.paths.log(log))
 
 
-def wait_loaded(stack: BenchStack, child: Child) -> None:
-    """Wait until Redis has loaded and serves.
+def serving(stack: BenchStack, program: Program) -> Child:
+    """Start Redis and wait until it has loaded and serves; what does not serve is ended.
 
     Raises:
         StackError: where it ends instead.
     """
-    # Its port opens before it has loaded, and one that cannot load ends with connections open.
-    child.wait_until(lambda: READY in child.program.log.read_bytes(), START_S)
-    with superuser(stack) as client:
-        child.wait_until(lambda: _serves(client), START_S)
+    child = Child(program)
+    try:
+        # Its port opens before it has loaded, and one that cannot load ends with connections open.
+        child.wait_until(lambda: READY in program.log.read_bytes(), START_S)
+        with superuser(stack) as client:
+            child.wait_until(lambda: _serves(client), START_S)
+    except BaseException:
+        child.kill()
+        raise
+    return child
 
 
 @contextmanager
@@ -179,13 +185,7 @@ def _traced_redis(stack: BenchStack, trace: Path) -> Child:
         raise StackError("strace is missing: run deploy/setup.sh, or install it")
     options = ("--auto-aof-rewrite-min-size", REWRITE_AT)
     wrap = (strace, *OPTIONS, "-o", str(trace))
-    child = Child(redis_of(stack, *options, wrap=wrap))
-    try:
-        wait_loaded(stack, child)
-    except BaseException:
-        child.kill()
-        raise
-    return child
+    return serving(stack, redis_of(stack, *options, wrap=wrap))
 
 
 @contextmanager
