@@ -85,11 +85,9 @@ def _path_of(text: str) -> PurePosixPath:
 class Disk:
     """Replays a trace; `directory` is the one whose names count, `cwd` where the program ran."""
 
-    def __init__(self, directory: PurePosixPath, cwd: PurePosixPath, *, syncs: bool = True) -> None:
-        """Without `syncs` nothing is ever durable: a control for whatever checks a cut."""
+    def __init__(self, directory: PurePosixPath, cwd: PurePosixPath) -> None:
         self._directory = directory
         self._cwd = cwd
-        self._syncs = syncs
         self._files: dict[PurePosixPath, _File] = {}
         self._durable: dict[str, _File] = {}
 
@@ -141,8 +139,6 @@ class Disk:
 
     def _sync(self, call: Call) -> None:
         path = _path_of(call.path)
-        if not self._syncs:
-            return
         if path == self._directory:
             # One thread makes, renames and removes names here, and waits for this very call.
             self._durable = self._names()

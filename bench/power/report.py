@@ -16,6 +16,13 @@ def at_most(failed: int, tried: int) -> str:
     return f"0 of {tried} (at most {3 / tried:.2%} at {CONFIDENCE})"
 
 
+def moments_of(verdicts: Sequence[Verdict]) -> tuple[int, int]:
+    """At how many moments a promise was broken, and of how many: what is cut in several ways at
+    one moment is one try."""
+    broken = {item.at for item in verdicts if item.broken}
+    return len(broken), len({item.at for item in verdicts})
+
+
 def figures(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """What a series of cuts came to."""
     return {

@@ -132,11 +132,10 @@ def _mend(directory: Path) -> None:
         raise StackError(f"redis-check-aof does not mend it: {tail}")
 
 
-def images(recording: Recording, moments: list[float], *, syncs: bool = True) -> Iterator[Image]:
+def images(recording: Recording, moments: list[float]) -> Iterator[Image]:
     """For each moment the strict cut, and one of the others in turn."""
     others = [tail for tail in TAILS if tail != "strict"]
-    disk = recording.disk(syncs=syncs)
+    disk = recording.disk()
     for number, cut in enumerate(disk.cuts(recording.calls, moments)):
         yield Image(cut, "strict")
-        if syncs:
-            yield Image(cut, others[number % len(others)])
+        yield Image(cut, others[number % len(others)])

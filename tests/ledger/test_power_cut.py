@@ -59,8 +59,9 @@ def test_a_cut_that_forgets_what_was_synced_is_noticed(
     stack: BenchStack, recording: Recording
 ) -> None:
     at = chosen(recording)[-1]
-    (cut,) = recording.disk(syncs=False).cuts(recording.calls, [at])
-    verdict = judge(stack, recording, Image(cut, "strict"), SEED)
+    (cut,) = recording.disk().cuts(recording.calls, [at])
+    nothing = Image(replace(cut, durable={}), "strict")
+    verdict = judge(stack, recording, nothing, SEED)
     assert verdict.jobs_broken == verdict.accepted > 0
 
 

@@ -23,8 +23,8 @@ def named(end: float) -> Call:
     return call("fdatasync", end, "/d/aof")
 
 
-def cut(calls: list[Call], at: float, *, syncs: bool = True) -> Cut:
-    disk = Disk(CWD / "aof", CWD, syncs=syncs)
+def cut(calls: list[Call], at: float) -> Cut:
+    disk = Disk(CWD / "aof", CWD)
     (found,) = disk.cuts(sorted(calls, key=lambda item: item.end), [at])
     return found
 
@@ -39,7 +39,6 @@ WRITTEN = [opened(1), named(2), call("write", 3, result=10), call("fdatasync", 5
 def test_bytes_are_durable_once_their_sync_has_returned() -> None:
     assert lengths(cut(WRITTEN, 4.9)) == {"a": (0, 10)}
     assert lengths(cut(WRITTEN, 5.0)) == {"a": (10, 10)}
-    assert lengths(cut(WRITTEN, 5.0, syncs=False)) == {}
 
 
 def test_a_sync_covers_nothing_that_was_written_after_it_began() -> None:
