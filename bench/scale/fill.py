@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from backends.redis_clients import Call, connect, run_scripts
 from backends.settings import environment_of, redis_settings
-from bench.scale.place import QUEUE, Place
+from bench.scale.place import HINTS, QUEUE, Place
 from signing.ids import uuid7
 from signing.ledger.lua import ACCEPT
 from signing.ledger.record import Acceptance, Limits
@@ -17,7 +17,6 @@ from signing.ledger.record import Acceptance, Limits
 PROCESSES: Final = 2
 PIPELINE: Final = 500
 _TAKEN: Final = 2000
-_PUSHED: Final = 5000
 DAY_MS: Final = 86_400_000
 MONTH_MS: Final = 30 * DAY_MS
 _SEAL: Final = b'{"payload":"' + b"QUJD" * 60 + b'","payloadType":"t","signatures":[]}'
@@ -49,11 +48,14 @@ def fill(place: Place, count: int, *, in_ms: int = 0) -> None:
 
 def publish_all(place: Place) -> None:
     """Mark all that is due as published, and put a stand-in for each hint into the queue."""
+    while taken := len(place.dispatcher.take_due(_TAKEN)):
+        push_stand_ins(place, taken)
+
+
+def push_stand_ins(place: Place, count: int) -> None:
+    """Put so many into the queue: a list costs the same, whatever its entries say."""
     with place.queue() as queue:
-        while taken := len(place.dispatcher.take_due(_TAKEN)):
-            for start in range(0, taken, _PUSHED):
-                stand_ins = [b"{}"] * min(_PUSHED, taken - start)
-                queue.lpush(QUEUE, *stand_ins)
+        queue.lpush(HINTS, *[b"{}"] * count)
 
 
 def _fill(environment: Mapping[str, str], now: int, count: int, in_ms: int) -> None:

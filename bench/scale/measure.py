@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from backends.redis_clients import run_scripts
 from bench.scale.fill import acceptances, ids_of
-from bench.scale.place import QUEUE, Place, Spent
+from bench.scale.place import HINTS, QUEUE, Place, Spent
 from workers.ledger import Settlement
 
 JOBS: Final = 100
@@ -66,7 +66,6 @@ class Rounds:
     def _life(self) -> None:
         place = self.place
         calls = acceptances(place.now_ms(), JOBS)
-        ids = ids_of(calls)
         with self._timed("accept", JOBS):
             run_scripts(place.gateway, calls)
         with self._timed("take due", JOBS):
@@ -75,8 +74,8 @@ class Rounds:
         with self._timed("publish to the queue", JOBS):
             place.broker.publish(hints)
         with place.queue() as queue:
-            queue.lpop(_priority_key(), JOBS)  # what the worker's channel does, at the other end
-        attempts = self._claim(ids)
+            queue.rpop(HINTS, JOBS)  # what the worker's channel does, at the other end
+        attempts = self._claim(place.longest_waiting(JOBS))
         with self._timed("renew", JOBS):
             place.worker.renew(attempts)
         with self._timed("settle", JOBS):
@@ -134,10 +133,6 @@ class Rounds:
 
 def _success(job: str, attempt: int) -> Settlement:
     return Settlement(job, attempt, "succeeded", b"result", "", 0)
-
-
-def _priority_key() -> str:
-    return f"{QUEUE}\x06\x169"
 
 
 def _until(holds: Callable[[], bool]) -> None:

@@ -16,6 +16,8 @@ from signing.ledger.keys import published
 from workers.ledger import WorkerLedger
 
 QUEUE: Final = "fast"
+#: The list in which hints of the lowest priority lie (kombu/transport/redis.py, `_q_for_pri`).
+HINTS: Final = f"{QUEUE}\x06\x169"
 QUEUES: Final = ("fast", "slow")
 START_S: Final = 30.0
 LEASE_MS: Final = 60_000
@@ -56,6 +58,11 @@ class Place:
     def waiting(self) -> int:
         """Jobs whose hint is published and not claimed."""
         return int(self.superuser.zcard(published(QUEUE)))
+
+    def longest_waiting(self, count: int) -> list[str]:
+        """So many of the jobs whose hints are published, those first that were published first."""
+        found = self.superuser.zrange(published(QUEUE), 0, count - 1)
+        return [job.decode("ascii") for job in found]
 
     def spent_us(self) -> float:
         """The processor's time that Redis's one thread of commands has taken so far."""
