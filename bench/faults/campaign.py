@@ -203,6 +203,7 @@ class Campaign:
                 places,
                 ledger,
                 secrets=[jobs.canary(self.terms.seed), control],
+                stored=self.system.jobs_with_secrets(),
                 explained=EXPLAINED,
             )
         found, was_found = without_control(found)

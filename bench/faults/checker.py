@@ -33,6 +33,7 @@ class Counts:
         jobs: by their final states.
         failures: failed jobs by their error.
         runs_per_job: how many jobs were begun so often.
+        secrets_of_no_job: stored for requests that never became jobs; Vault ends them in time.
         moves: how often a job that ran or was held went somewhere else, with the reason.
     """
 
@@ -43,6 +44,7 @@ class Counts:
     runs_per_job: Mapping[int, int]
     moves: Mapping[str, int]
     quarantine: Mapping[str, int]
+    secrets_of_no_job: int
     torn_lines: int
     commands: int
     searched_places: int
@@ -85,6 +87,7 @@ def _counts(facts: Facts) -> Counts:
         runs_per_job=dict(sorted(Counter(runs_of[job] for job in evidence.records).items())),
         moves=_sorted(_moves(facts)),
         quarantine=_sorted(Counter(evidence.quarantine)),
+        secrets_of_no_job=len(evidence.stored - evidence.records.keys()),
         torn_lines=evidence.torn,
         commands=evidence.history.commands,
         searched_places=evidence.scanned.places,

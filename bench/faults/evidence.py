@@ -55,6 +55,7 @@ class Evidence:
         history: what the ledger ever wrote, in order.
         records: what it held at the end, by job id.
         left: how many jobs the ledger's indexes of unsettled jobs held at the end.
+        stored: the jobs that had secrets in Vault at the end.
         quarantine: reasons and how often the quarantine has each.
         explained: those of them that the campaign's own faults explain.
         torn: lines of the log of runs that were not whole.
@@ -69,6 +70,7 @@ class Evidence:
     scanned: Scanned
     left: Mapping[str, int]
     quarantine: Mapping[str, int]
+    stored: frozenset[str] = frozenset()
     explained: frozenset[str] = frozenset()
     torn: int = 0
     losses_explained: bool = True

@@ -41,6 +41,7 @@ def gather(
     ledger: redis.Redis,
     *,
     secrets: Sequence[str],
+    stored: frozenset[str],
     extra: Iterable[Source] = (),
     database: int = 0,
     explained: frozenset[str] = frozenset(),
@@ -52,6 +53,7 @@ def gather(
         places: where it lies.
         ledger: reads the records and the quarantine.
         secrets: texts that may be found nowhere.
+        stored: the jobs that have secrets in Vault still.
         extra: names and bytes to be searched besides.
         database: the ledger's number.
         explained: reasons for which the campaign's own faults put messages into the quarantine.
@@ -71,6 +73,7 @@ def gather(
         scanned=scan(secrets, searched, (*redis_diagnostics(ledger), *extra)),
         left=_left(ledger),
         quarantine=_quarantine(ledger),
+        stored=stored,
         explained=explained,
         torn=runs.torn,
         losses_explained=losses_explained,

@@ -27,14 +27,21 @@ from bench.faults.controls.site import LONG, SHORT, Site
 from bench.faults.controls.tree import CannotPlant, check_runs, copy_tree, plant
 from deploy.errors import StackError
 from deploy.supervise import interruptible
+from signing.ledger.states import TERMINAL
 
 RESULTS: Final = Path("bench/results/faults-controls.json")
+LEAST_SETTLED: Final = 0.2
 _NOT_STARTED: Final = "not started"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one campaign found: how often each rule was broken; and which are right for the bug."""
+    """What one campaign found: how often each rule was broken; and which are right for the bug.
+
+    Attributes:
+        settled: the part of the jobs that did.
+        faults: of how many an effect was seen.
+    """
 
     name: str
     part: str
@@ -42,11 +49,19 @@ class Row:
     rules: Sequence[str]
     found: Mapping[str, int]
     seconds: float
+    settled: float = 1.0
+    faults: int = 0
 
     @property
     def is_right(self) -> bool:
-        """A bug is to be found by a rule that is for it, and nothing where there is none."""
-        return bool(set(self.rules) & self.found.keys()) if self.rules else not self.found
+        """A bug is to be found by a rule that is for it, and nothing where there is none.
+
+        Jobs that do not settle show a bug where others did: a system that stands still shows none.
+        """
+        if not self.rules:
+            return not self.found and self.faults == len(DIRECTED[self.directed].faults)
+        by = set(self.rules) & self.found.keys()
+        return bool(by) and (by != {"unsettled"} or self.settled >= LEAST_SETTLED)
 
 
 @click.command("planted")
@@ -143,12 +158,14 @@ def _row(site: Site, name: str, bug: Bug | None, directed: str, source: Path) ->
     begun = time.monotonic()
     try:
         patience = LONG if bug is None else SHORT
-        found = _found(site.run(DIRECTED[directed], source, patience=patience))
+        ran = site.run(DIRECTED[directed], source, patience=patience)
+        found, settled, faults = _found(ran.verdict), _settled(ran.verdict), ran.faults
     except StackError as error:
         click.echo(f"{name}: {error}", err=True)
-        found = {_NOT_STARTED: 1}
+        found, settled, faults = {_NOT_STARTED: 1}, 0.0, 0
     part, rules = (bug.part, sorted(bug.rules)) if bug is not None else ("", [])
-    row = Row(name, part, directed, rules, found, round(time.monotonic() - begun, 1))
+    seconds = round(time.monotonic() - begun, 1)
+    row = Row(name, part, directed, rules, found, seconds, settled, faults)
     _tell(row)
     return row
 
@@ -163,8 +180,15 @@ def _found(verdict: Verdict) -> dict[str, int]:
     return dict(Counter(item.rule for item in verdict.violations))
 
 
+def _settled(verdict: Verdict) -> float:
+    jobs = verdict.counts.jobs
+    ended = sum(count for state, count in jobs.items() if state in TERMINAL)
+    return round(ended / max(1, sum(jobs.values())), 3)
+
+
 def _tell(row: Row) -> None:
     said = ", ".join(f"{rule} {count}" for rule, count in row.found.items()) or "nothing"
+    said += f"; {row.settled:.0%} settled, {row.faults} faults"
     mark = "" if row.is_right else "  <-- WRONG"
     click.echo(f"{row.part:11}{row.name:50}{row.seconds:6.1f} s  {said}{mark}")
 

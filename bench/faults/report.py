@@ -22,7 +22,6 @@ class Campaign:
         faults: how often each was injected and seen, by kind and target.
         not_counted: faults that do not count, by why.
         failures: what fails the campaign apart from a broken rule, a line each.
-        recovery_s: what came back after how many seconds.
         notes: whatever else belongs into the report.
     """
 
@@ -32,7 +31,6 @@ class Campaign:
     started_at: str
     finished_at: str
     faults: Mapping[str, int]
-    recovery_s: Mapping[str, Sequence[float]] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
     not_counted: Mapping[str, int] = field(default_factory=dict)
     failures: Sequence[str] = ()
@@ -91,10 +89,10 @@ def _lines(campaign: Campaign, verdict: Verdict) -> Iterator[str]:
     yield from _table("runs of a job (told, not judged)", counts.runs_per_job)
     yield from _table("attempts that did not end their job", counts.moves)
     yield from _table("quarantined", counts.quarantine)
-    recovered = {name: _spread(times) for name, times in campaign.recovery_s.items() if times}
-    yield from _table("seconds to recover, median and longest", recovered)
     yield from _table("notes", campaign.notes)
     yield ""
+    if counts.secrets_of_no_job:
+        yield f"secrets stored for requests that never became jobs: {counts.secrets_of_no_job}"
     yield (
         f"read: {counts.commands} commands of Redis, {counts.searched_bytes} bytes in "
         f"{counts.searched_places} pieces, {counts.torn_lines} torn lines"
@@ -137,8 +135,3 @@ def _by_rule(verdict: Verdict) -> dict[str, int]:
     for item in verdict.violations:
         counts[item.rule] = counts.get(item.rule, 0) + 1
     return counts
-
-
-def _spread(times: Sequence[float]) -> str:
-    ordered = sorted(times)
-    return f"{ordered[len(ordered) // 2]:.1f} {ordered[-1]:.1f}"

@@ -14,15 +14,21 @@ from pathlib import Path
 from typing import Final
 
 import redis
+import requests
 import urllib3
+from hvac.exceptions import InternalServerError, VaultDown
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from backends.environment import Environment
+from backends.errors import VaultUnavailable
+from backends.settings import vault_settings
+from backends.vault_login import VaultLogin
 from bench.faults.keeper import Keeper, children_of, wait_for
 from bench.faults.plan import LINKS, QUEUES, ROLES, Broker
 from bench.faults.proxy import Proxies
 from bench.faults.sink import Sink
+from bench.faults.stored import jobs_with_secrets
 from bench.load import Target
 from deploy.errors import StackError
 from deploy.local.environment import role_environment
@@ -203,6 +209,26 @@ class System:
             socket_timeout=5,
             retry=Retry(NoBackoff(), 0),
         )
+
+    def jobs_with_secrets(self) -> frozenset[str]:
+        """The jobs that have secrets in Vault still; it is waited for, where it has just started.
+
+        Raises:
+            StackError: where Vault does not serve in time.
+        """
+        settings = vault_settings(Environment(self.environment("security")))
+        login = VaultLogin(settings, time.monotonic)
+        found: list[frozenset[str]] = []
+
+        def listed() -> bool:
+            try:
+                found.append(login.ask(jobs_with_secrets))
+            except (VaultUnavailable, VaultDown, InternalServerError, requests.RequestException):
+                return False
+            return True
+
+        _until(listed, "vault")
+        return found[0]
 
     def wait_ready(self) -> None:
         """Wait until the gateway says that all it needs is there.

@@ -16,6 +16,11 @@ path "countersign-secrets/metadata/producers/*" {
   capabilities = ["create", "read", "update", "delete", "list"]
 }
 
+# Which jobs still have secrets: names alone, to see that settled jobs left none behind.
+path "countersign-secrets/metadata/jobs/*" {
+  capabilities = ["list"]
+}
+
 path "transit/keys/countersign-job" {
   capabilities = ["read"]
 }

@@ -72,7 +72,7 @@ TABLE: list[tuple[str, str, Action]] = [
     ("write over a job's secret", "", write(SECRETS, JOB)),
     ("read a job's secret", "w", read(SECRETS, JOB)),
     ("read its metadata", "", metadata(SECRETS, JOB)),
-    ("list jobs", "", listing(SECRETS, "jobs/fast/t")),
+    ("list jobs", "s", listing(SECRETS, "jobs/fast/t")),
     ("delete a job's secret", "gw", destroy(SECRETS, JOB)),
     ("grant a secret", "s", write(SECRETS, GRANT)),
     ("read a granted secret", "w", read(SECRETS, GRANT)),

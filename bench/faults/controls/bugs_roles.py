@@ -123,6 +123,13 @@ WORKER: Final[Table] = {
         "again = isinstance(error, definition.retry_on) and",
         "again = False and",
     ),
+    "it only says that it deletes secrets": (
+        "nothing is broken",
+        "secret_stored",
+        "workers/main.py",
+        'lambda path: vault.call("DELETE", f"{SECRETS_MOUNT}/metadata/{path}"),',
+        "lambda path: None,",
+    ),
     "it gives a secret back": (
         "nothing is broken",
         "canary",

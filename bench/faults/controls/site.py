@@ -46,6 +46,14 @@ ANSWERS: Final = 200
 DOUBLED: Final = frozenset({"replayed"})
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A campaign's verdict; and of how many of its faults an effect was seen."""
+
+    verdict: Verdict
+    faults: int
+
+
 class Site:
     """Redis, OpenBao and proxies; each campaign begins with an empty ledger and new roles."""
 
@@ -65,7 +73,7 @@ class Site:
         """Stop all."""
         self.system.stop()
 
-    def run(self, directed: Directed, source: Path = ROOT, *, patience: Patience = LONG) -> Verdict:
+    def run(self, directed: Directed, source: Path = ROOT, *, patience: Patience = LONG) -> Ran:
         """Run one campaign with the roles' code from a source tree, and judge it.
 
         Raises:
@@ -80,10 +88,10 @@ class Site:
                 if name.startswith("worker"):
                     with suppress(NotThere):
                         system.children(name, wait_s=READY_S)
-            _Campaign(system, directed, journal, patience).run()
+            faults = _Campaign(system, directed, journal, patience).run()
         finally:
             self.end_roles(directed.roles)
-        return self._judge(directed, journal)
+        return Ran(self._judge(directed, journal), faults)
 
     @property
     def journal(self) -> Path:
@@ -128,6 +136,7 @@ class Site:
                 places,
                 ledger,
                 secrets=[jobs.canary(SEED)],
+                stored=system.jobs_with_secrets(),
                 explained=EXPLAINED | (DOUBLED if directed.takes_more else frozenset()),
                 losses_explained=directed.may_lose_leases,
             )
@@ -147,8 +156,8 @@ class _Campaign:
         self._stop = threading.Event()
         self._counts = load.Progress()
 
-    def run(self) -> None:
-        """Run it; returns when all is settled, or will not be."""
+    def run(self) -> int:
+        """Run it until all is settled, or will not be; tell how many faults had an effect."""
         system, directed = self._system, self._directed
         calls = CallsBack(system.targets, self._journal, SEED)
         with ExitStack() as stack:
@@ -161,23 +170,25 @@ class _Campaign:
                 stack.enter_context(self._thread(calls.cancel_running))
             if directed.doubles:
                 stack.enter_context(self._thread(double_hints, database=1))
-            self._load_and_break(ledger)
+            faults = self._load_and_break(ledger)
             if directed.calls_back:
                 calls.hand_in_again()
             _drain(ledger, self._patience)
             load.answers(system.targets, self._journal, most=ANSWERS)
             self._stop.set()
+        return faults
 
-    def _load_and_break(self, ledger: redis.Redis) -> None:
+    def _load_and_break(self, ledger: redis.Redis) -> int:
         with ThreadPoolExecutor(1) as pool:
             sending = pool.submit(self._load)
             if self._directed.is_outrun:
                 outrun(self._system, ledger)
-            break_it(self._system, self._directed.faults, self._stop)
+            faults = break_it(self._system, self._directed.faults, self._stop)
             late = threading.Timer(LOAD_S, self._stop.set)
             late.start()
             sending.result()
             late.cancel()
+        return faults
 
     def _load(self) -> None:
         load.run(
@@ -206,17 +217,17 @@ class _Campaign:
 
 
 def break_it(system: System, faults: Sequence[Fault], stop: threading.Event) -> int:
-    """Do faults, each at its time, until all are mended; tell how many could be done."""
+    """Do faults, each at its time, until all are mended; tell of how many an effect was seen."""
     begun = time.monotonic()
 
     def do(fault: Fault) -> bool:
         stop.wait(max(0.0, begun + fault.at - time.monotonic()))
         try:
-            with inject(system, fault):
+            with inject(system, fault) as effect:
                 stop.wait(fault.seconds)
         except NotInjected:
             return False
-        return True
+        return bool(effect.seen)
 
     with ThreadPoolExecutor(max(1, len(faults))) as pool:
         return sum(pool.map(do, faults))

@@ -4,8 +4,9 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -16,12 +17,15 @@ from redis.exceptions import RedisError
 
 from backends.environment import Environment
 from backends.settings import redis_settings
+from bench.faults.checker import Verdict, check
 from bench.faults.controls.outcome import Counted, Noted, count
 from bench.faults.controls.paired import JOBS, SPAN_S, WEIGHTS, paired_faults
 from bench.faults.controls.site import Site, break_it
 from bench.faults.controls.stock_app import TASK, VISIBILITY_S, Manner, stock_app
+from bench.faults.controls.stock_evidence import stock_evidence
 from bench.faults.jobs import draw
 from bench.faults.keeper import Keeper
+from bench.faults.sink import read_effects, read_runs
 from bench.faults.system import PRODUCERS, ROOT
 from bench.faults.tasks import SINK
 from deploy.local.paths import HOST
@@ -39,8 +43,21 @@ WARM_S: Final = 20.0
 _UNACKED: Final = "unacked"
 
 
-def run_stock(site: Site, manner: Manner, seed: int) -> tuple[Counted, int]:
-    """Run the paired campaign with stock Celery; give what came of it, and the faults done."""
+@dataclass(frozen=True, slots=True)
+class StockRun:
+    """What came of a campaign.
+
+    Attributes:
+        faults: those that had an effect.
+    """
+
+    counted: Counted
+    verdict: Verdict
+    faults: int
+
+
+def run_stock(site: Site, manner: Manner, seed: int) -> StockRun:
+    """Run the paired campaign with stock Celery."""
     site.begin({})
     system = site.system
     for name in WORKERS:
@@ -49,7 +66,7 @@ def run_stock(site: Site, manner: Manner, seed: int) -> tuple[Counted, int]:
     try:
         for name in WORKERS:
             system.children(name, wait_s=30.0)
-        accepted: list[str] = []
+        accepted: dict[str, str] = {}
         with _sending(site, manner, seed, accepted):
             done = break_it(system, paired_faults(seed), threading.Event())
         with system.redis_superuser(1) as broker, system.redis_superuser(0) as results:
@@ -58,7 +75,14 @@ def run_stock(site: Site, manner: Manner, seed: int) -> tuple[Counted, int]:
             held = set(_held_by_broker(broker))
     finally:
         site.end_roles(WORKERS)
-    return count(accepted, noted(system.sink), kept, held_by_broker=held), done
+    evidence = stock_evidence(
+        accepted,
+        frozenset(kept),
+        read_runs(system.sink).runs,
+        tuple(read_effects(system.sink)),
+    )
+    counted = count(accepted, noted(system.sink), kept, held_by_broker=held)
+    return StockRun(counted, check(evidence), done)
 
 
 def noted(sink: Path) -> Iterator[Noted]:
@@ -94,8 +118,11 @@ def _start(site: Site, manner: Manner, name: str, extra: Mapping[str, str]) -> C
 
 
 @contextmanager
-def _sending(site: Site, manner: Manner, seed: int, accepted: list[str]) -> Iterator[None]:
-    """Send the same jobs as Countersign is given; one counts where the client said nothing bad."""
+def _sending(site: Site, manner: Manner, seed: int, accepted: dict[str, str]) -> Iterator[None]:
+    """Send the same jobs as Countersign is given; one counts where the client said nothing bad.
+
+    `accepted` takes the references by the ids.
+    """
     env = Environment(_environment(site, None))
     app = stock_app(
         redis_settings(env, "COUNTERSIGN_BROKER_URL"),
@@ -112,10 +139,10 @@ def _sending(site: Site, manner: Manner, seed: int, accepted: list[str]) -> Iter
         app.close()
 
 
-def _warm(site: Site, app: Any, accepted: list[str]) -> None:
+def _warm(site: Site, app: Any, accepted: dict[str, str]) -> None:
     for number in range(WARM):
-        kwargs = {"ref": f"warm-{number}", "seconds": 0}
-        accepted.append(app.send_task(TASK, kwargs=kwargs).id)
+        ref = f"warm-{number}"
+        accepted[app.send_task(TASK, kwargs={"ref": ref, "seconds": 0}).id] = ref
     deadline, pause = time.monotonic() + WARM_S, threading.Event()
     while _ended(site) < WARM and time.monotonic() < deadline:
         pause.wait(0.1)
@@ -125,7 +152,7 @@ def _ended(site: Site) -> int:
     return len({line.job for line in noted(site.system.sink) if line.event == "end"})
 
 
-def _send(app: Any, seed: int, accepted: list[str]) -> None:
+def _send(app: Any, seed: int, accepted: dict[str, str]) -> None:
     begun, pause = time.monotonic(), threading.Event()
     for number, job in enumerate(draw(seed, len(PRODUCERS), WEIGHTS)):
         if len(accepted) >= JOBS + WARM or number >= 2 * JOBS:
@@ -136,10 +163,10 @@ def _send(app: Any, seed: int, accepted: list[str]) -> None:
             sent = app.send_task(TASK, kwargs={"ref": job.ref, "seconds": seconds})
         except (CeleryError, KombuError, RedisError, OSError):
             continue  # refused or unknown: nothing was promised
-        accepted.append(sent.id)
+        accepted[sent.id] = job.ref
 
 
-def _drain(site: Site, accepted: list[str], broker: Any) -> None:
+def _drain(site: Site, accepted: Collection[str], broker: Any) -> None:
     begun = changed = time.monotonic()
     before, pause = -1, threading.Event()
     while time.monotonic() < min(begun + DRAIN_S, changed + STALL_S):
@@ -151,7 +178,7 @@ def _drain(site: Site, accepted: list[str], broker: Any) -> None:
         pause.wait(0.2)
 
 
-def _successes(results: Any, accepted: list[str]) -> Iterator[tuple[str, int]]:
+def _successes(results: Any, accepted: Collection[str]) -> Iterator[tuple[str, int]]:
     for job in accepted:
         kept = results.get(f"celery-task-meta-{job}")
         told = json.loads(kept) if kept else {}

@@ -48,6 +48,7 @@ class Submission:
     Attributes:
         accepted: the ids that it was told, each once.
         codes: of refusals.
+        tries: how often it was handed in.
         unknown: there is an attempt whose outcome nobody knows.
         cancelled: a cancellation was asked for.
     """
@@ -56,6 +57,7 @@ class Submission:
     kind: str | None
     accepted: tuple[str, ...]
     codes: tuple[str, ...]
+    tries: int
     unknown: bool
     cancelled: bool
 
@@ -114,8 +116,9 @@ class Facts:
 
     @cached_property
     def replays(self) -> list[Entry]:
-        """Recorded requests that were sent again."""
-        return [entry for entry in self.evidence.journal if entry.event == "replay"]
+        """Recorded requests that were sent again and answered."""
+        replays = (entry for entry in self.evidence.journal if entry.event == "replay")
+        return [entry for entry in replays if entry.status is not None]
 
     @cached_property
     def succeeded(self) -> Mapping[str, int]:
@@ -144,6 +147,7 @@ def _submission(ref: str, entries: list[Entry]) -> Submission:
         kind=next((entry.kind for entry in entries if entry.kind), None),
         accepted=tuple(dict.fromkeys(e.job for e in entries if e.event == "accepted" and e.job)),
         codes=tuple(str(e.code or e.status) for e in entries if e.event == "refused"),
+        tries=events["attempt"],
         unknown=events["unknown"] > 0 or events["attempt"] > told,
         cancelled=events["cancel"] > 0,
     )

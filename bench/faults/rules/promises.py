@@ -135,12 +135,19 @@ def server_error(facts: Facts) -> Iterator[Seen]:
             yield Seen(entry.job, entry.ref, f"answered {entry.status}")
 
 
+def _told_of_their_end(facts: Facts) -> int:
+    return sum(any(a.state in TERMINAL for a in told) for told in facts.answers.values())
+
+
 RULES: Final = (
     Rule("lost", "an accepted job is there", lambda f: len(f.accepted), lost),
     Rule("unsettled", "every job settles", lambda f: len(f.evidence.records), unsettled),
     Rule("other_id", "an id is told of its own job", lambda f: len(f.accepted), other_id),
     Rule(
-        "handed_in_twice", "a reference is one job", lambda f: len(f.submissions), handed_in_twice
+        "handed_in_twice",
+        "what was tried again is one job",
+        lambda f: sum(sub.tries > 1 for sub in f.submissions.values()),
+        handed_in_twice,
     ),
     Rule(
         "refused_but_there",
@@ -149,7 +156,7 @@ RULES: Final = (
         refused_but_there,
     ),
     Rule("unexplained_job", "somebody handed it in", lambda f: len(f.jobs), unexplained),
-    Rule("answer_changed", "a final answer stays", lambda f: len(f.answers), answer_changed),
+    Rule("answer_changed", "a final answer stays", _told_of_their_end, answer_changed),
     Rule("denied", "an accepted job is told of", lambda f: len(f.asked), denied),
     Rule("wrong_answer", "a result is the job's own", lambda f: len(f.answers), wrong_answer),
     Rule(

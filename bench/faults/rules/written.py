@@ -81,14 +81,9 @@ def out_of_time(facts: Facts) -> Iterator[Seen]:
 
 def hold_ignored(facts: Facts) -> Iterator[Seen]:
     """A job that is to be held does not run again by itself once its worker was lost."""
-    for item in facts.jobs.values():
-        sub = facts.submissions.get(item.ref or "")
-        if sub is None or sub.kind != "held":
-            continue
-        for before, after in pairwise(item.changes):
-            lost = before.state == "running" and after.error == "worker_lost"
-            if lost and after.state in ("queued", "failed"):
-                yield Seen(item.job, item.ref, f"not held, but {after.state}")
+    for item, after in _lost_while_to_be_held(facts):
+        if after.state in ("queued", "failed"):
+            yield Seen(item.job, item.ref, f"not held, but {after.state}")
 
 
 def stale_result(facts: Facts) -> Iterator[Seen]:
@@ -122,6 +117,14 @@ def secret_kept(facts: Facts) -> Iterator[Seen]:
             yield Seen(item.job, item.ref, "it settled, and its secret is on no list")
 
 
+def secret_stored(facts: Facts) -> Iterator[Seen]:
+    """What was to be deleted is deleted: Vault has no secret of a job that settled."""
+    for job in facts.evidence.stored:
+        item = facts.jobs.get(job)
+        if item is not None and item.last and item.last.state in TERMINAL:
+            yield Seen(job, item.ref, "it settled, and Vault has its secret")
+
+
 def replay_differs(facts: Facts) -> Iterator[Seen]:
     """The records are what the log of commands says, and nothing else."""
     records = facts.evidence.records
@@ -150,6 +153,16 @@ def left_behind(facts: Facts) -> Iterator[Seen]:
                 yield Seen(None, None, f"{name} still counts {count}")
 
 
+def _lost_while_to_be_held(facts: Facts) -> Iterator[tuple[JobHistory, Change]]:
+    for item in facts.jobs.values():
+        sub = facts.submissions.get(item.ref or "")
+        if sub is None or sub.kind != "held":
+            continue
+        for before, after in pairwise(item.changes):
+            if before.state == "running" and after.error == "worker_lost":
+                yield item, after
+
+
 def _after_settling(item: JobHistory) -> tuple[Change, ...]:
     for place, change in enumerate(item.changes):
         if change.settles:
@@ -167,6 +180,12 @@ def _losses(facts: Facts) -> int:
 
 def _secrets(facts: Facts) -> int:
     return sum(item.has_secret for item in facts.jobs.values())
+
+
+def _with_results(facts: Facts) -> int:
+    """Jobs that have a result, or should."""
+    have = {job for job, item in facts.jobs.items() if item.results}
+    return len(have | facts.succeeded.keys())
 
 
 def _jobs(facts: Facts) -> int:
@@ -190,10 +209,16 @@ RULES: Final = (
     ),
     Rule("too_many_attempts", "no attempt beyond those allowed", _claims, too_many_attempts),
     Rule("out_of_time", "attempts begin when they may", _claims, out_of_time),
-    Rule("hold_ignored", "a job to be held does not rerun", _jobs, hold_ignored),
-    Rule("stale_result", "the settling attempt's result is kept", _jobs, stale_result),
+    Rule(
+        "hold_ignored",
+        "a job to be held does not rerun",
+        lambda f: sum(1 for _ in _lost_while_to_be_held(f)),
+        hold_ignored,
+    ),
+    Rule("stale_result", "the settling attempt's result is kept", _with_results, stale_result),
     Rule("lost_unexplained", "no attempt is lost for nothing", _losses, lost_unexplained),
     Rule("secret_kept", "secrets end with their jobs", _secrets, secret_kept),
+    Rule("secret_stored", "Vault has no settled job's secret", _secrets, secret_stored),
     Rule("replay_differs", "the ledger is what its log says", _jobs, replay_differs),
     Rule("wiped", "nobody empties the ledger", lambda _: 1, wiped),
     Rule(

@@ -313,6 +313,10 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
         {"lost_unexplained"},
     ),
     "a settled job's secret is left": (lambda s: s.purged.clear(), {"secret_kept"}),
+    "a settled job's secret is said to be deleted": (
+        lambda s: s.rest.update(stored=frozenset({"j-secret"})),
+        {"secret_stored"},
+    ),
     "a record is not what was written": (
         lambda s: record(s, "j-failing", state="expired"),
         {"replay_differs", "wrong_end"},

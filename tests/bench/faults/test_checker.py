@@ -60,6 +60,14 @@ def test_what_happened_is_counted() -> None:
     }
 
 
+def test_secrets_of_requests_that_became_no_job_are_counted() -> None:
+    story = clean_story()
+    story.rest.update(stored=frozenset({"j-of-nobody"}))
+    verdict = check(story.evidence())
+    assert verdict.violations == ()
+    assert verdict.counts.secrets_of_no_job == 1
+
+
 def test_no_evidence_is_no_violation_and_no_promise() -> None:
     story = Story()
     story.rest.update(history=History(()), quarantine={}, left={})

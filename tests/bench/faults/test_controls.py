@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.faults.checker import RULES
+from bench.faults.checker import RULES, check
 from bench.faults.controls.bugs import BUGS, Bug
 from bench.faults.controls.directed import DIRECTED
 from bench.faults.controls.outcome import Noted, count
 from bench.faults.controls.paired import FAULTS, SPAN_S, paired_faults
 from bench.faults.controls.site import SHORT, Site
+from bench.faults.controls.stock_evidence import stock_evidence
 from bench.faults.controls.tree import CannotPlant, Replacement, check_runs, copy_tree, plant
+from bench.faults.evidence import Effect, Run
 from bench.faults.plan import kinds
 
 ROOT = Path(__file__).parents[3]
@@ -84,10 +86,25 @@ def test_a_planted_bug_is_found_end_to_end(copy: Path) -> None:
     try:
         site.start()
         short = replace(DIRECTED[bug.directed], weights={"quick": 1}, jobs=10, seconds=0.5)
-        verdict = site.run(short, copy, patience=SHORT)
+        ran = site.run(short, copy, patience=SHORT)
     finally:
         site.stop()
-    assert bug.rules & {item.rule for item in verdict.violations}
+    assert bug.rules & {item.rule for item in ran.verdict.violations}
+
+
+def test_the_same_checker_finds_what_stock_celery_lost_and_ran_twice() -> None:
+    accepted = {"well": "r-1", "lost": "r-2", "twice": "r-3"}
+    runs = [Run("begin", job, ref, 1) for job, ref in accepted.items()]
+    runs += [Run("end", job, accepted[job], 1) for job in ("well", "twice")]
+    effects = tuple(Effect(job, accepted[job], 1) for job in ("well", "twice"))
+    succeeded = frozenset({"well", "twice"})
+    once = check(stock_evidence(accepted, succeeded, tuple(runs), effects))
+    assert [(item.rule, item.job) for item in once.violations] == [("unsettled", "lost")]
+    again = check(stock_evidence(accepted, succeeded, (*runs, runs[2]), effects))
+    assert {(item.rule, item.job) for item in again.violations} == {
+        ("unsettled", "lost"),
+        ("attempt_ran_twice", "twice"),
+    }
 
 
 def test_jobs_are_counted() -> None:

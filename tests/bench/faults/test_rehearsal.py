@@ -40,13 +40,17 @@ def test_a_load_without_faults_is_without_violations(own_stack: Stack, tmp_path:
     assert load.answers(targets, journal, most=40) == 40
     paths = own_stack.servers.paths
     places = Places(journal, sink.directory, paths.redis / "appendonlydir", (own_stack.logs,))
-    verdict = check(gather(places, ledger, secrets=[canary(3)], losses_explained=False))
+    verdict = check(
+        gather(places, ledger, secrets=[canary(3)], stored=frozenset(), losses_explained=False)
+    )
     assert verdict.violations == ()
     assert verdict.counts.submissions["accepted"] == counts.accepted >= 150
     assert verdict.counts.jobs["succeeded"] > 100
     assert [rule for rule, count in verdict.checked.items() if not count] == []
     # What stands in every seal, and in Redis's files packed alone, is found there.
-    found = check(gather(places, ledger, secrets=["application/vnd.countersign.job+json"]))
+    found = check(
+        gather(places, ledger, secrets=["application/vnd.countersign.job+json"], stored=frozenset())
+    )
     assert {item.rule for item in found.violations} == {"canary"}
     assert any(".incr.aof" in item.seen for item in found.violations)
 
