@@ -30,6 +30,7 @@ from bench.faults.outcome import (
 )
 from bench.faults.plan import MOST_AT_ONCE, Fault
 from bench.faults.system import System
+from deploy.local.redis_server import APPEND_ONLY
 from deploy.progress import Progress
 
 #: So long the gateway may take to delete the last secrets of settled jobs.
@@ -193,7 +194,7 @@ class Campaign:
         places = gather.Places(
             journal=self._journal,
             sink=self.system.sink,
-            appendonly=paths.redis / "appendonlydir",
+            appendonly=paths.redis / APPEND_ONLY,
             searched=(*searched, paths.rabbit) if self.terms.broker == "rabbitmq" else searched,
         )
         control = f"planted-to-be-found-{secrets.token_hex(16)}"

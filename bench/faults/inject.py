@@ -37,6 +37,7 @@ from certs.files import PRIVATE, PUBLIC, write_atomic
 from certs.store import LOCAL_HOSTS
 from deploy.local.rabbit_server import superuser_connection, wipe_rabbit
 from deploy.local.redis_acl import queue_keys
+from deploy.local.redis_server import APPEND_ONLY
 
 T = TypeVar("T")
 Injection = Callable[[System, Fault, Effect], AbstractContextManager[None]]
@@ -209,7 +210,7 @@ def _disk(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
 def _no_room(system: System, fault: Fault) -> int:
     """A size of files at which the server cannot write what comes next, or in the midst of it."""
     if fault.target == "redis":
-        files = (system.paths.redis / "appendonlydir").iterdir()
+        files = (system.paths.redis / APPEND_ONLY).iterdir()
         return max(path.stat().st_size for path in files) + int(fault.amount * 4096)
     # OpenBao writes inside of files that it has made large already, of which it uses the begin.
     files = (path for path in system.paths.vault.rglob("*.db"))

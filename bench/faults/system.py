@@ -35,7 +35,7 @@ from deploy.local.environment import role_environment
 from deploy.local.paths import HOST, StackPaths, StackPorts
 from deploy.local.process import Child, Program
 from deploy.local.rabbit_server import start_epmd, start_rabbit
-from deploy.local.redis_server import answers, redis_program
+from deploy.local.redis_server import APPEND_ONLY, answers, mend_append_only, redis_program
 from deploy.local.sample import ensure_key_pair
 from deploy.local.servers import LocalServers
 from deploy.local.settings import inherited_environment
@@ -259,6 +259,7 @@ class System:
             keeper.join(60)
 
     def _start_redis(self, extra: Mapping[str, str]) -> Child:
+        mend_append_only(self.paths.redis / APPEND_ONLY)
         program = redis_program(
             self.paths, self.ports, QUEUES, environment=extra, settings=REDIS_SETTINGS
         )

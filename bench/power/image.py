@@ -6,10 +6,10 @@ from random import Random
 from typing import Final, Literal
 
 from bench.power.disk import Cut, Left
+from deploy.local.redis_server import MANIFEST
 
 Tail = Literal["strict", "torn", "zeros", "garbage"]
 TAILS: Final[tuple[Tail, ...]] = ("strict", "torn", "zeros", "garbage")
-MANIFEST: Final = "appendonly.aof.manifest"
 #: A file system may have lengthened the file by a block whose bytes it had not written yet.
 BLOCK: Final = 4096
 

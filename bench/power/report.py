@@ -31,8 +31,7 @@ def figures(verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "promises_checked": sum(item.accepted for item in verdicts),
         "jobs_broken": sum(item.jobs_broken for item in verdicts),
         "final_states_checked": sum(item.told for item in verdicts),
-        "started_alone": sum(item.started == "alone" for item in verdicts),
-        "mended_first": sum(item.started == "mended" for item in verdicts),
+        "mended": sum(item.mended for item in verdicts),
         "with_unsynced_bytes": sum(item.unsynced > 0 for item in verdicts),
         "during_a_rewrite": sum(item.rewriting for item in verdicts),
         "examples": [f"{broken.job}: {broken.what}" for item in verdicts for broken in item.broken][
@@ -46,12 +45,12 @@ def line(name: str, found: dict[str, Any]) -> str:
     return (
         f"{name:34}{found['cuts']:6}{found['promises_checked']:10}"
         f"{found['jobs_broken']:8}{found['cuts_with_a_broken_promise']:8}"
-        f"{found['started_alone']:8}{found['mended_first']:8}"
+        f"{found['mended']:8}"
         f"{found['with_unsynced_bytes']:10}{found['during_a_rewrite']:9}"
     )
 
 
 HEADER: Final = (
     f"{'':34}{'cuts':>6}{'promises':>10}{'broken':>8}{'in cuts':>8}"
-    f"{'started':>8}{'mended':>8}{'unsynced':>10}{'rewrite':>9}"
+    f"{'mended':>8}{'unsynced':>10}{'rewrite':>9}"
 )

@@ -1,21 +1,19 @@
-"""Redis started from an image of the disk; mended as an operator would where it does not start."""
+"""Redis started from an image of the disk, mended before as at each start."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
 from backends.redis_clients import connect
-from bench.power.image import MANIFEST, TAILS, Image, Tail
+from bench.power.image import TAILS, Image, Tail
 from bench.power.load import Promise, Told
 from bench.power.promises import Broken, Ledger, broken_promises
 from bench.power.run import Recording, ledger_settings, redis_of, serving, superuser
 from bench.stack import BenchStack
-from deploy.errors import StackError
 from deploy.local.process import Child
+from deploy.local.redis_server import APPEND_ONLY, mend_append_only
 from deploy.local.sample import KEY_ID, NAME
 from gateway.dispatcher.ledger import RedisDispatcherLedger
 from workers.ledger import WorkerLedger
@@ -28,13 +26,13 @@ class Verdict:
     """What one image was found to hold.
 
     Attributes:
-        started: `alone`, or after `redis-check-aof --fix`.
+        mended: there was a torn write to cut off.
         unsynced: bytes that had been written and were not durable at that moment.
     """
 
     at: float
     tail: Tail
-    started: str
+    mended: bool
     accepted: int
     told: int
     unsynced: int
@@ -57,13 +55,13 @@ def judge(stack: BenchStack, recording: Recording, image: Image, seed: int) -> V
     promises = [item for item in recording.journal.promises if item.at <= at]
     told = [item for item in recording.journal.told if item.at <= at]
     # What is written from here on need not last.
-    with restored(stack, recording, image, seed, fsync="no") as started:
+    with restored(stack, recording, image, seed, fsync="no") as mended:
         broken = _broken(stack, promises, told)
     bases = [name for name in image.cut.written if ".base." in name]
     return Verdict(
         at=at,
         tail=image.tail,
-        started=started,
+        mended=mended,
         accepted=len(promises),
         told=len(told),
         unsynced=image.cut.unsynced,
@@ -93,43 +91,20 @@ def _broken(stack: BenchStack, promises: list[Promise], told: list[Told]) -> lis
 @contextmanager
 def restored(
     stack: BenchStack, recording: Recording, image: Image, seed: int, *, fsync: str = "always"
-) -> Iterator[str]:
-    """Run Redis from the image, on the stack's own port; gives how it started."""
+) -> Iterator[bool]:
+    """Run Redis from the image, on the stack's own port; gives whether it had to be mended."""
     directory = stack.paths.state / "restored"
-    image.write(recording.kept, directory / "appendonlydir", Random(seed))
+    options = ("--dir", str(directory), "--appendfsync", fsync)
     child: Child | None = None
-    started = "alone"
     try:
-        try:
-            child = _start(stack, directory, fsync)
-        except StackError:
-            _mend(directory / "appendonlydir")
-            started = "mended"
-            child = _start(stack, directory, fsync)
-        yield started
+        image.write(recording.kept, directory / APPEND_ONLY, Random(seed))
+        mended = mend_append_only(directory / APPEND_ONLY)
+        child = serving(stack, redis_of(stack, *options, log="restored"))
+        yield mended
     finally:
         if child is not None:
             child.kill()
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _start(stack: BenchStack, directory: Path, fsync: str) -> Child:
-    options = ("--dir", str(directory), "--appendfsync", fsync)
-    return serving(stack, redis_of(stack, *options, log="restored"))
-
-
-def _mend(directory: Path) -> None:
-    """Cut the newest file behind its last whole command, as Redis's own tool does it."""
-    program = shutil.which("redis-check-aof")
-    if program is None:
-        raise StackError("redis-check-aof is missing: run deploy/setup.sh")
-    command = [program, "--fix", str(directory / MANIFEST)]
-    done = subprocess.run(
-        command, input=b"y\n", capture_output=True, check=False, timeout=60, cwd=directory
-    )
-    if done.returncode != 0:
-        tail = done.stdout.decode("utf-8", "replace")[-400:]
-        raise StackError(f"redis-check-aof does not mend it: {tail}")
 
 
 def images(recording: Recording, moments: list[float]) -> Iterator[Image]:

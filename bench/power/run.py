@@ -21,7 +21,7 @@ from bench.power.trace import OPTIONS, Call, read_calls
 from bench.stack import QUEUES, BenchStack
 from deploy.errors import StackError
 from deploy.local.process import Child, Program
-from deploy.local.redis_server import redis_program
+from deploy.local.redis_server import APPEND_ONLY, redis_program
 
 START_S: Final = 30.0
 READY: Final = b"Ready to accept connections"
@@ -55,12 +55,12 @@ class Recording:
     @property
     def directory(self) -> Path:
         """The append-only files' directory."""
-        return self.redis / "appendonlydir"
+        return self.redis / APPEND_ONLY
 
     def disk(self) -> Disk:
         """A fresh model of the directory."""
         cwd = PurePosixPath(self.redis)
-        return Disk(cwd / "appendonlydir", cwd)
+        return Disk(cwd / APPEND_ONLY, cwd)
 
     def check(self) -> None:
         """Hold the trace to the files that the run left: it has missed nothing.
@@ -98,9 +98,9 @@ def record(stack: BenchStack, work: Path, load: Load) -> Recording:
     """
     work.mkdir()
     stack.servers.stop_redis()
-    shutil.rmtree(stack.paths.redis / "appendonlydir", ignore_errors=True)
+    shutil.rmtree(stack.paths.redis / APPEND_ONLY, ignore_errors=True)
     trace, journal = work / "trace", Journal()
-    with _keeping(stack.paths.redis / "appendonlydir", work / "kept") as keep:
+    with _keeping(stack.paths.redis / APPEND_ONLY, work / "kept") as keep:
         parts = [redis := _traced_redis(stack, trace)]
         try:
             parts.append(stack.start("gateway"))

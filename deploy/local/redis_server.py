@@ -4,8 +4,10 @@ import secrets
 import shutil
 import socket
 import ssl
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from certs.files import write_atomic
 from certs.store import ROLES, CertificateStore
@@ -15,14 +17,20 @@ from deploy.local.process import Child, Program
 from deploy.local.redis_acl import read_rules, render_acl
 
 START_SECONDS = 30.0
+#: Redis's directory of append-only files, in its own directory.
+APPEND_ONLY: Final = "appendonlydir"
+MANIFEST: Final = "appendonly.aof.manifest"
+_MEND: Final = Path(__file__).parents[1] / "redis" / "mend-append-only.sh"
+_MEND_SECONDS: Final = 300.0
 
 
 def start_redis(paths: StackPaths, ports: StackPorts, queues: Sequence[str]) -> Child:
-    """Write the configuration, start the server, wait until it serves.
+    """Write the configuration, mend the append-only file, start the server, wait until it serves.
 
     Raises:
         StackError: where it is not installed or does not start.
     """
+    mend_append_only(paths.redis / APPEND_ONLY)
     child = Child(redis_program(paths, ports, queues))
     try:
         child.wait_until(lambda: answers(ports.redis, paths.certs), START_SECONDS)
@@ -30,6 +38,21 @@ def start_redis(paths: StackPaths, ports: StackPorts, queues: Sequence[str]) -> 
         child.kill()
         raise
     return child
+
+
+def mend_append_only(directory: Path) -> bool:
+    """Cut off what a crash left of a write, as before each start of Redis; tell whether there was.
+
+    Raises:
+        StackError: where the files are damaged otherwise, or Redis's own tool is missing.
+    """
+    command = ("/bin/sh", str(_MEND), str(directory / MANIFEST))
+    done = subprocess.run(  # noqa: S603 - a list, commands of this package only
+        command, capture_output=True, check=False, timeout=_MEND_SECONDS, text=True
+    )
+    if done.returncode != 0:
+        raise StackError(f"Redis's append-only file cannot be mended: {done.stderr.strip()}")
+    return bool(done.stderr)
 
 
 def redis_program(
@@ -84,6 +107,7 @@ def render_config(paths: StackPaths, ports: StackPorts) -> str:
         "databases": "2",
         "appendonly": "yes",
         "appendfsync": "always",
+        "aof-load-truncated": "no",
         "save": '""',
         "maxmemory-policy": "noeviction",
         "daemonize": "no",

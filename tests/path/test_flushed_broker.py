@@ -11,6 +11,7 @@ import pytest
 from bench.faults.history import read_history
 from bench.load import Target, run_load, signed_requests
 from deploy.local.paths import HOST
+from deploy.local.redis_server import APPEND_ONLY
 from tests.servers.servers import QUEUES
 from tests.servers.stack import Stack
 
@@ -79,6 +80,6 @@ def test_a_broker_that_is_flushed_loses_no_job(own_stack: Stack) -> None:
 
     assert "hints were missing" in stack.log("dispatcher")
     assert dispatcher.status is None, "it runs as it did before"
-    jobs = read_history(stack.servers.paths.redis / "appendonlydir").jobs
+    jobs = read_history(stack.servers.paths.redis / APPEND_ONLY).jobs
     ends = Counter(tuple(c.state for c in job.changes if c.settles) for job in jobs)
     assert ends == {("succeeded",): JOBS}

@@ -25,6 +25,7 @@ from bench.faults.plan import Fault
 from bench.faults.sink import Sink
 from bench.faults.system import ROOT, System
 from deploy.errors import StackError
+from deploy.local.redis_server import APPEND_ONLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class Site:
         places = gather.Places(
             journal=journal,
             sink=system.sink,
-            appendonly=paths.redis / "appendonlydir",
+            appendonly=paths.redis / APPEND_ONLY,
             searched=(paths.logs, paths.redis),
         )
         with system.redis_superuser(0) as ledger:

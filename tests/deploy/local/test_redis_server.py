@@ -1,0 +1,83 @@
+"""What a crash tears off a write is cut off whole, before Redis starts from its files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from deploy.errors import StackError
+from deploy.local.redis_server import APPEND_ONLY, mend_append_only
+from tests.ledger.quiet import QuietRedis
+
+pytestmark = pytest.mark.servers
+
+SCRIPT: Final = "redis.call('SET', KEYS[1], 'x') redis.call('SET', KEYS[2], 'x') return 1"
+MULTI: Final = b"*1\r\n$5\r\nMULTI\r\n"
+HALF: Final = b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$1\r\nx\r\n"
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[QuietRedis]:
+    with QuietRedis(tmp_path / "state") as running:
+        yield running
+
+
+def newest(server: QuietRedis) -> Path:
+    return next((server.paths.redis / APPEND_ONLY).glob("*.incr.aof"))
+
+
+def restart_after(server: QuietRedis, torn: bytes) -> Any:
+    """Kill Redis in the middle of writing these bytes, and start it again."""
+    server.local.stop_redis(kill=True)
+    with newest(server).open("ab") as file:
+        file.write(torn)
+    server.restore()
+    return server.redis("superuser")
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        MULTI + HALF + b"*3\r\n$3\r\nSE",
+        MULTI + HALF,
+        MULTI,
+        MULTI[:7],
+        bytes(4096),
+        b"\xff\x00 no command",
+    ],
+    ids=["mid-command", "no EXEC", "MULTI alone", "mid-MULTI", "zeros", "garbage"],
+)
+def test_half_a_script_never_counts_however_often_redis_starts(
+    own_redis: QuietRedis, torn: bytes
+) -> None:
+    own_redis.redis("superuser").eval(SCRIPT, 2, "first", "second")
+    size = newest(own_redis).stat().st_size
+    client = restart_after(own_redis, torn)
+    assert newest(own_redis).stat().st_size == size
+    client.eval(SCRIPT, 2, "third", "fourth")
+    client = restart_after(own_redis, b"")
+    assert sorted(client.keys()) == [b"first", b"fourth", b"second", b"third"]
+
+
+def test_without_files_there_is_nothing_to_mend(tmp_path: Path) -> None:
+    assert mend_append_only(tmp_path / APPEND_ONLY) is False
+
+
+def test_a_whole_file_is_left_as_it_is(own_redis: QuietRedis) -> None:
+    own_redis.redis("superuser").set("kept", "x")
+    own_redis.local.stop_redis()
+    before = newest(own_redis).read_bytes()
+    assert mend_append_only(own_redis.paths.redis / APPEND_ONLY) is False
+    assert newest(own_redis).read_bytes() == before
+
+
+def test_damage_far_from_the_end_is_not_cut_off(own_redis: QuietRedis) -> None:
+    own_redis.local.stop_redis()
+    whole = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2000000\r\n" + bytes(2_000_000) + b"\r\n"
+    with newest(own_redis).open("ab") as file:
+        file.write(MULTI + HALF + MULTI + whole * 9)
+    size = newest(own_redis).stat().st_size
+    with pytest.raises(StackError, match="no torn write"):
+        own_redis.local.start_redis()
+    assert newest(own_redis).stat().st_size == size
