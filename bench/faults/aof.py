@@ -2,7 +2,7 @@
 
 Redis 7 keeps a base file and increments, named by a manifest. A campaign begins on an empty Redis
 and turns rewriting off, so that all that was ever written stands in the increments. A crash may
-leave a command that is not whole at the end of the last one; Redis cuts it off when it starts
+leave a transaction that is not whole at the end of the last one; it is cut off before Redis starts
 again, and nobody was told that it was kept.
 """
 
@@ -94,11 +94,17 @@ class CommandLog:
 
 
 def in_transactions(commands: Iterable[Command]) -> Iterator[Command]:
-    """Leave MULTI and EXEC away, and with them what was begun and not executed."""
+    """Leave MULTI and EXEC away, and with them what was begun at the end and not executed.
+
+    Raises:
+        AofDamaged: for one that begins inside of another: half a script counts there.
+    """
     begun: list[Command] | None = None
     for command in commands:
         name = command[0].upper()
         if name == b"MULTI":
+            if begun is not None:
+                raise AofDamaged("a transaction begins inside of another")
             begun = []
         elif name == b"EXEC":
             yield from begun or ()

@@ -186,6 +186,7 @@ class Campaign:
             for keeper in self.system.keepers.values()
             for line in keeper.failures
         )
+        told["torn writes of Redis's were cut off"] = self.system.torn_writes
         return dict(sorted(told.items()))
 
     def _judge(self) -> Verdict:

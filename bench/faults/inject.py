@@ -147,7 +147,7 @@ def _wipe_queue(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
         hints = _asked(system, 1, lambda client: _take(client, queue_keys(fault.target)))
     else:
         hints = _purge(system, fault.target)
-    effect.saw(f"{hints} hints went")
+    effect.count(hints, "hints went")
     yield
 
 
@@ -156,7 +156,7 @@ def _wipe_broker(system: System, _fault: Fault, effect: Effect) -> Iterator[None
     if system.broker == "redis":
         keys = [key for queue in QUEUES for key in queue_keys(queue)]
         hints = _asked(system, 1, lambda client: _take(client, keys, whole=True))
-        effect.saw(f"{hints} hints went")
+        effect.count(hints, "hints went")
     else:
         keeper = system.keepers["rabbitmq"]
         with keeper.held_down():
@@ -195,16 +195,23 @@ def _disk(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
     pid = keeper.wait()
     limit = _no_room(system, fault)
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    failures = _failed_writes(system, fault)
     # What dies of it comes back once there is room again.
     with keeper.held_down():
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, before[1]))
-        is_set = resource.prlimit(pid, resource.RLIMIT_FSIZE)[0] == limit
-        effect.saw(f"files of {pid} may not pass {limit}", where=is_set)
         try:
             yield
+            effect.count(_failed_writes(system, fault) - failures, "writes failed")
+            effect.saw(f"{pid} died of a full disk", where=has_ended(pid))
         finally:
             with suppress(ProcessLookupError):
                 resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+
+
+def _failed_writes(system: System, fault: Fault) -> int:
+    """How often the server has said that it could not write; Redis dies of it without a word."""
+    log = system.paths.log("openbao" if fault.target == "vault" else fault.target)
+    return log.read_bytes().count(b"file too large") if log.exists() else 0
 
 
 def _no_room(system: System, fault: Fault) -> int:

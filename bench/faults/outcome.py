@@ -1,5 +1,6 @@
 """What a campaign is to be, what became of its faults, and all that fails it."""
 
+import signal
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ MOST_NOT_INJECTED: Final = 0.02
 LEAST_ACCEPTED: Final = 0.97
 #: A process that ends so long after a fault on whatever part may have ended by it.
 AFTERMATH_S: Final = 10.0
+#: By these a program ends that is wrong in itself.
+CRASHES: Final = frozenset(
+    {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
+)
 NO_EFFECT: Final = "no effect"
 NOT_INJECTED: Final = "not injected"
 NOT_MENDED: Final = "not mended"
@@ -27,7 +32,11 @@ NOT_MENDED: Final = "not mended"
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a campaign is to be."""
+    """What a campaign is to be.
+
+    Attributes:
+        least_faults, least_jobs: fewer that were done, or accepted, say too little.
+    """
 
     name: str
     seed: int
@@ -36,6 +45,8 @@ class Terms:
     broker: Broker
     results: Path
     faults: tuple[Fault, ...]
+    least_faults: int = 0
+    least_jobs: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +126,10 @@ class Outcome:
             found.append(f"{left} faults of the plan were never tried")
         if self.accepted < LEAST_ACCEPTED * self.terms.jobs:
             found.append(f"only {self.accepted} of {self.terms.jobs} jobs were accepted")
+        if self.accepted < self.terms.least_jobs:
+            found.append(f"fewer than {self.terms.least_jobs} jobs were accepted")
+        if self.done < self.terms.least_faults:
+            found.append(f"only {self.done} faults had an effect, not {self.terms.least_faults}")
         return tuple(found)
 
     @property
@@ -129,12 +144,15 @@ class Outcome:
 def unexplained(
     exits: Iterable[Exit], injected: Sequence[Injected], begun: float
 ) -> tuple[str, ...]:
-    """Tell of processes that ended badly while no fault was under way, nor shortly before."""
+    """Tell of processes that ended badly while no fault was under way, nor shortly before.
+
+    No fault explains a crash of the program itself, such as an abort or a wrong address.
+    """
     found = []
     for each in exits:
         at = each.at - begun
         by_fault = any(one.begun <= at <= one.ended + AFTERMATH_S for one in injected)
-        if each.status and not by_fault:
+        if -each.status in CRASHES or (each.status and not by_fault):
             found.append(f"{each.part} ended with status {each.status} at {at:.0f} s, by no fault")
     return tuple(found)
 

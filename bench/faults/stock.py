@@ -150,7 +150,9 @@ def _summed_up(seed: int, sides: Mapping[str, Side], verdict: Verdict) -> int:
     blind |= not all(
         "attempt_ran_twice" in side.broken for side in theirs if side.counted.ran_twice
     )
-    return int(not lost or not again or blind or bool(verdict.violations))
+    # A wiped queue takes what had not begun; what had is lost by kills, pauses and silence.
+    fair = sum(each.counted.lost_running for each in theirs)
+    return int(not fair or not again or blind or bool(verdict.violations))
 
 
 if __name__ == "__main__":

@@ -87,6 +87,8 @@ class System:
             self.keepers["epmd"] = Keeper("epmd", lambda _: start_epmd(self.paths, self.ports))
             self.keepers["rabbitmq"] = Keeper("rabbitmq", lambda _: self._start_rabbit())
         self.targets: list[Target] = []
+        #: How often a crash of Redis's had torn a write, which was cut off before its next start.
+        self.torn_writes = 0
         #: Where the roles' code is, and what they are told besides: for those that start from now.
         self.source = ROOT
         self.settings: dict[str, str] = {}
@@ -259,7 +261,7 @@ class System:
             keeper.join(60)
 
     def _start_redis(self, extra: Mapping[str, str]) -> Child:
-        mend_append_only(self.paths.redis / APPEND_ONLY)
+        self.torn_writes += mend_append_only(self.paths.redis / APPEND_ONLY)
         program = redis_program(
             self.paths, self.ports, QUEUES, environment=extra, settings=REDIS_SETTINGS
         )

@@ -22,7 +22,7 @@ from bench.stack import QUEUES
 from deploy.local.environment import role_environment
 from deploy.local.paths import HOST, StackPaths, StackPorts, free_ports
 from deploy.local.process import Child, Program
-from deploy.local.redis_server import redis_program
+from deploy.local.redis_server import APPEND_ONLY, mend_append_only, redis_program
 from deploy.local.sample import KEY_ID, ensure_sample_producer, private_key_path
 from deploy.local.servers import LocalServers, start_servers
 from signing.algorithms import private_key
@@ -168,9 +168,9 @@ class Site:
 
     def restart_redis(self) -> float:
         """Start Redis; give the moment at which its port took a connection."""
+        mend_append_only(self.paths.redis / APPEND_ONLY)
         self.redis = Child(redis_program(self.paths, self.ports, QUEUES))
-        while not _is_open(self.ports.redis):
-            time.sleep(_LOOK_S)
+        self.redis.wait_until(lambda: _is_open(self.ports.redis), NEVER_S)
         return time.monotonic()
 
     def ready(self) -> bool:

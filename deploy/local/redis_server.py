@@ -1,5 +1,6 @@
 """The local Redis: its configuration, its passwords, starting it."""
 
+import logging
 import secrets
 import shutil
 import socket
@@ -22,6 +23,8 @@ APPEND_ONLY: Final = "appendonlydir"
 MANIFEST: Final = "appendonly.aof.manifest"
 _MEND: Final = Path(__file__).parents[1] / "redis" / "mend-append-only.sh"
 _MEND_SECONDS: Final = 300.0
+
+_log = logging.getLogger(__name__)
 
 
 def start_redis(paths: StackPaths, ports: StackPorts, queues: Sequence[str]) -> Child:
@@ -47,12 +50,18 @@ def mend_append_only(directory: Path) -> bool:
         StackError: where the files are damaged otherwise, or Redis's own tool is missing.
     """
     command = ("/bin/sh", str(_MEND), str(directory / MANIFEST))
-    done = subprocess.run(  # noqa: S603 - a list, commands of this package only
-        command, capture_output=True, check=False, timeout=_MEND_SECONDS, text=True
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - a list, commands of this package only
+            command, capture_output=True, check=False, timeout=_MEND_SECONDS, text=True
+        )
+    except subprocess.TimeoutExpired:
+        raise StackError(f"{directory} was not looked through in {_MEND_SECONDS:g} s") from None
+    said = done.stderr.strip()
     if done.returncode != 0:
-        raise StackError(f"Redis's append-only file cannot be mended: {done.stderr.strip()}")
-    return bool(done.stderr)
+        raise StackError(f"Redis's append-only file cannot be mended: {said}")
+    if said:
+        _log.warning("%s", said)
+    return bool(said)
 
 
 def redis_program(

@@ -75,7 +75,7 @@ class RedisDispatcherLedger:
         """Run the script `take_due`."""
         taken = taken_from(self._run(TAKE_DUE, most, RETENTION_MS))
         for job_id in taken.unreadable:
-            _log.error("the seal of job %s cannot be read; it is not published", job_id)
+            _log.error("job %s has no record or seal that can be read; it is not published", job_id)
         return taken.hints
 
     def republish(self, queue: str, in_queue: int, after_ms: int, most: int) -> int:

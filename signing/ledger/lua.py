@@ -92,7 +92,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'cs:due', '-inf', now, 'LIMIT', 
   local r = redis.call('HMGET', job_key(id), 'state', 'queue', 'task', 'priority', 'expires')
   local seal = redis.call('GET', 'cs:seal:' .. id)
   redis.call('ZREM', 'cs:due', id)
-  if r[1] == 'queued' and seal then
+  local whole = seal and r[2] and r[3] and r[4] and tonumber(r[5] or '')
+  if r[1] == 'queued' and whole then
     if tonumber(r[5]) <= now then
       finish(id, 'expired', 'expired', ARGV[2])
     else
@@ -100,6 +101,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'cs:due', '-inf', now, 'LIMIT', 
       redis.call('HINCRBY', job_key(id), 'published', 1)
       for _, value in ipairs({id, r[2], r[3], r[4], seal}) do out[#out + 1] = value end
     end
+  elseif r[1] == 'queued' then
+    for _, value in ipairs({id, '', '', '', ''}) do out[#out + 1] = value end
   end
 end
 return out

@@ -152,7 +152,7 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class TakenJobs:
-    """The reply of `take_due`: what to publish, and ids of jobs whose seal cannot be read."""
+    """The reply of `take_due`: what to publish, and ids of jobs that cannot be read."""
 
     hints: tuple[Hint, ...]
     unreadable: tuple[str, ...]
@@ -223,11 +223,11 @@ def taken_from(reply: object) -> TakenJobs:
         raise LedgerInvalid("the reply of take_due is not of its form")
     hints, unreadable = [], []
     for i in range(0, len(reply), 5):
-        hint = _hint(reply[i : i + 5])
         try:
+            hint = _hint(reply[i : i + 5])
             hints.append(replace(hint, seal=unpack(hint.seal)))
-        except PackedInvalid:
-            unreadable.append(hint.job_id)
+        except (LedgerInvalid, PackedInvalid):
+            unreadable.append(_id_of(reply[i]))
     return TakenJobs(tuple(hints), tuple(unreadable))
 
 
@@ -301,6 +301,12 @@ def _hint(parts: list[object]) -> Hint:
                     seal=seal,
                 )
     raise LedgerInvalid("the reply of take_due is not of its form")
+
+
+def _id_of(value: object) -> str:
+    if not isinstance(value, bytes):
+        raise LedgerInvalid("the reply of take_due is not of its form")
+    return value.decode("ascii", "backslashreplace")
 
 
 @contextmanager

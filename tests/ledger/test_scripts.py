@@ -1,10 +1,12 @@
 """Single rules of the ledger's scripts, each asked of the real Redis."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from backends.errors import LedgerUnavailable
+from gateway.dispatcher.ledger import RedisDispatcherLedger
 from signing.ledger.record import CLOCK_MARGIN_MS, Acceptance, Limits
 from tests.ledger.actors import Actors, pass_by
 from tests.ledger.jobs import HOUR_MS, QUEUE, acceptance, job_id
@@ -80,6 +82,31 @@ def test_after_a_wiped_queue_everything_comes_again(actors: Actors) -> None:
     assert {hint.job_id for hint in actors.take_due()} == set(jobs)
     assert actors.republish(QUEUE, in_queue=0) == 20
     assert {hint.job_id for hint in actors.take_due()} == set(jobs)
+
+
+def spoil_seal(superuser: Any, job: str) -> None:
+    superuser.delete(f"cs:seal:{job}")
+
+
+def spoil_priority(superuser: Any, job: str) -> None:
+    superuser.hdel(f"cs:job:{job}", "priority")
+
+
+def spoil_record(superuser: Any, job: str) -> None:
+    superuser.hdel(f"cs:job:{job}", "queue", "task", "expires")
+
+
+@pytest.mark.parametrize("spoil", [spoil_seal, spoil_priority, spoil_record])
+def test_a_job_that_is_not_whole_is_named_and_holds_up_no_other(
+    actors: Actors, ledger_redis: QuietRedis, caplog: pytest.LogCaptureFixture, spoil: Any
+) -> None:
+    jobs = accepted(actors, 3)
+    spoil(ledger_redis.redis("superuser"), jobs[1])
+    client: Any = ledger_redis.redis("dispatcher")
+    hints = RedisDispatcherLedger(client, client).take_due(10)
+    assert {hint.job_id for hint in hints} == {jobs[0], jobs[2]}
+    assert f"job {jobs[1]} has no record or seal that can be read" in caplog.text
+    assert actors.take_due() == ()
 
 
 @pytest.mark.parametrize(("in_queue", "again"), [(20, 0), (25, 0), (19, 1), (13, 7)])

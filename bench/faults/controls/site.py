@@ -38,6 +38,8 @@ class Patience:
 
 #: For a bug that leaves jobs open for ever; and for what has to be clean on a slow machine too.
 SHORT: Final = Patience(25.0, 8.0)
+#: For a bug that shows by what stays open alone: as long as anything else may take.
+PATIENT: Final = Patience(60.0, 20.0)
 LONG: Final = Patience(120.0, 45.0)
 READY_S: Final = 30.0
 #: More than this the load never waits for a system that refuses all.

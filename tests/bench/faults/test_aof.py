@@ -86,6 +86,11 @@ def test_a_transaction_counts_once_it_was_executed() -> None:
     assert list(in_transactions(commands)) == [[b"A"], [b"B"], [b"C"]]
 
 
+def test_a_transaction_inside_of_another_is_damage() -> None:
+    with pytest.raises(AofDamaged, match="inside of another"):
+        list(in_transactions([[b"MULTI"], [b"A"], [b"MULTI"], [b"B"], [b"EXEC"]]))
+
+
 EMPTY = b"REDIS0010\xfa\x09redis-ver\x067.0.15\xfa\x05ctime\xc2\x01\x02\x03\x04\xff" + bytes(8)
 
 

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -123,6 +124,27 @@ def test_an_exit_without_a_fault_before_it_is_told() -> None:
     assert unexplained(exits, [done], 100.0) == (
         "worker ended with status 1 at 4 s, by no fault",
         "worker ended with status 1 at 17 s, by no fault",
+    )
+
+
+def test_no_fault_explains_a_crash_of_the_program_itself() -> None:
+    done = Injected(fault("kill"), 5.0, 6.0, "", "seen")
+    exits = [Exit("gateway", 105.5, -signal.SIGABRT), Exit("gateway", 105.5, -signal.SIGKILL)]
+    assert unexplained(exits, [done], 100.0) == (
+        "gateway ended with status -6 at 6 s, by no fault",
+    )
+
+
+def test_too_few_faults_or_jobs_fail_the_campaign(tmp_path: Path) -> None:
+    faults = tuple(fault("kill", number=n) for n in range(3))
+    terms = Terms("t", 1, 9, 1.0, "redis", tmp_path, faults, least_faults=3, least_jobs=10)
+    seen = tuple(Injected(each, 0, 1, "", "seen") for each in faults)
+    verdict = check(clean_story().evidence())
+    assert Outcome(terms, seen, 10, 0, verdict).violations == ()
+    idle = (*seen[:2], replace(seen[2], note="no effect: kill"))
+    assert Outcome(terms, idle, 9, 0, verdict).violations == (
+        "fewer than 10 jobs were accepted",
+        "only 2 faults had an effect, not 3",
     )
 
 

@@ -72,12 +72,40 @@ def test_a_whole_file_is_left_as_it_is(own_redis: QuietRedis) -> None:
     assert newest(own_redis).read_bytes() == before
 
 
+def test_what_is_cut_off_is_kept_and_told(
+    own_redis: QuietRedis, caplog: pytest.LogCaptureFixture
+) -> None:
+    restart_after(own_redis, MULTI + HALF)
+    (kept,) = own_redis.paths.redis.glob("torn-*")
+    assert kept.read_bytes() == MULTI + HALF
+    assert f"{len(MULTI + HALF)} bytes of a torn write were cut off" in caplog.text
+
+
+def test_whole_transactions_behind_a_half_one_are_not_cut_off(own_redis: QuietRedis) -> None:
+    own_redis.local.stop_redis()
+    whole = MULTI + HALF + b"*1\r\n$4\r\nEXEC\r\n"
+    with newest(own_redis).open("ab") as file:
+        file.write(MULTI + HALF + whole)
+    size = newest(own_redis).stat().st_size
+    with pytest.raises(StackError, match="BGREWRITEAOF"):
+        own_redis.local.start_redis()
+    assert newest(own_redis).stat().st_size == size
+
+
+def test_without_redis_s_own_tool_it_says_so(
+    own_redis: QuietRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(StackError, match="redis-check-aof is missing"):
+        mend_append_only(own_redis.paths.redis / APPEND_ONLY)
+
+
 def test_damage_far_from_the_end_is_not_cut_off(own_redis: QuietRedis) -> None:
     own_redis.local.stop_redis()
     whole = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2000000\r\n" + bytes(2_000_000) + b"\r\n"
     with newest(own_redis).open("ab") as file:
         file.write(MULTI + HALF + MULTI + whole * 9)
     size = newest(own_redis).stat().st_size
-    with pytest.raises(StackError, match="no torn write"):
+    with pytest.raises(StackError, match="damaged at byte"):
         own_redis.local.start_redis()
     assert newest(own_redis).stat().st_size == size
