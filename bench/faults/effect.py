@@ -10,7 +10,7 @@ from typing import Final
 
 from deploy.local.paths import HOST
 
-_PAUSE_S: Final = 0.05
+_PAUSE_S: Final = 0.02
 _CONNECT_S: Final = 2.0
 #: The states of a process that has ended.
 _ENDED: Final = ("", "Z", "X")

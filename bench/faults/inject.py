@@ -50,6 +50,7 @@ MOVED: Final = Path(__file__).parent / "moved"
 _PAUSE_S: Final = 0.1
 #: So long may pass until a fault is seen; and until a role has ended that was asked to.
 _SEEN_S: Final = 10.0
+_FILLED_S: Final = 3.0
 _STOPPED_S: Final = 20.0
 
 
@@ -325,7 +326,11 @@ def _asked(
 
 
 def _take(client: Any, keys: Sequence[str], *, whole: bool = False) -> int:
-    """Delete queues, or the whole database with them; give how many hints were in them."""
+    """Delete queues, or the whole database with them; give how many hints were in them.
+
+    Workers empty a queue at once: it is waited for that something is in one of them.
+    """
+    soon(lambda: any(client.llen(key) for key in keys), _FILLED_S)
     with client.pipeline() as pipe:
         for key in keys:
             pipe.llen(key)
