@@ -59,6 +59,9 @@ class Campaign:
         self._under_way = 0
         self._injected: list[Injected] = []
         self._lock = threading.Lock()
+        #: A fault waits until an earlier one on its target is mended, however long that took: it
+        #: would take what the other left for what was there, and bring it back.
+        self._targets = {fault.target: threading.Lock() for fault in terms.faults}
         self._begun = 0.0
         #: What is wrong with the campaign itself.
         self._broken: list[str] = []
@@ -126,6 +129,10 @@ class Campaign:
                 raise
 
     def _inject(self, fault: Fault) -> None:
+        with self._targets[fault.target]:
+            self._inject_alone(fault)
+
+    def _inject_alone(self, fault: Fault) -> None:
         begun, note, seen = self._now(), "", ""
         with self._lock:
             self._under_way += 1

@@ -261,7 +261,9 @@ class System:
             keeper.join(60)
 
     def _start_redis(self, extra: Mapping[str, str]) -> Child:
-        self.torn_writes += mend_append_only(self.paths.redis / APPEND_ONLY)
+        # A whole file is not looked through: with each restart a campaign's is longer.
+        if refused_to_load(self.paths.log("redis")):
+            self.torn_writes += mend_append_only(self.paths.redis / APPEND_ONLY)
         program = redis_program(
             self.paths, self.ports, QUEUES, environment=extra, settings=REDIS_SETTINGS
         )
@@ -293,6 +295,14 @@ class System:
         signer = RequestSigner(f"{name}-1", "ed25519", private_key("ed25519", private.read_bytes()))
         port = self._link_ports["client->gateway"]
         return Target("localhost", port, self.paths.certs.authority, signer)
+
+
+def refused_to_load(log: Path) -> bool:
+    """Whether Redis's last start ended with an append-only file that is to be mended."""
+    if not log.exists():
+        return False
+    _, _, last = log.read_bytes().rpartition(b"Redis is starting")
+    return b"redis-check-aof --fix" in last
 
 
 def free_ports(count: int) -> list[int]:
