@@ -10,9 +10,6 @@ from bench.faults.plan import Fault
 JOBS: Final = 280
 SPAN_S: Final = 36.0
 WEIGHTS: Final[dict[Kind, int]] = {"quick": 40, "slow": 60}
-#: Longer than a message may stay unacknowledged, and than a lease: what the worker has is run by
-#: somebody else, and its own children go on.
-PAUSE_S: Final = 12.0
 #: Kind, target, seconds, amount: what a stock Celery on Redis has as well. The wipes come early:
 #: what is killed after them has time to come back. kombu drops what is sent while its bindings
 #: are gone, until a worker starts again.
@@ -26,9 +23,9 @@ _ALL: Final = (
     ("kill", "worker-2", 0.0, 0.0),
     ("kill", "redis", 0.2, 0.0),
     ("kill", "worker child", 0.0, 0.7),
-    ("kill", "worker", 0.0, 0.0),
+    ("pause", "worker", 3.0, 0.0),
     ("silence", "worker-2->broker", 2.5, 0.0),
-    ("pause", "worker", PAUSE_S, 0.0),
+    ("kill", "worker", 0.0, 0.0),
     ("kill", "worker-2 child", 0.0, 0.7),
     ("kill", "worker-2", 0.0, 0.0),
 )
