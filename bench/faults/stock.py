@@ -1,7 +1,8 @@
 """`python -m bench.faults.stock`: the same faults done to stock Celery on Redis, and to this.
 
 The positive control: what the campaign looks for does happen, to somebody else. Exit status 1
-where stock Celery lost nothing, the checker does not see what was counted, or Countersign's side is not clean.
+where stock Celery lost nothing, the checker does not see what was counted, or Countersign's side
+is not clean.
 """
 
 import json
