@@ -47,10 +47,11 @@ class JobState:
 
 
 class GatewayLedger:
-    """Implements `pipeline.IngressLedger`; every call ends within `PATIENCE_S`."""
+    """Implements `pipeline.IngressLedger`; every call ends within its patience, in seconds."""
 
-    def __init__(self, client: AsyncRedis) -> None:
+    def __init__(self, client: AsyncRedis, patience_s: float = PATIENCE_S) -> None:
         self._client = client
+        self._patience_s = patience_s
         self._accepts: Batcher[Acceptance, Accepted | CountersignError] = Batcher(
             self._accept, most=256, lanes=1
         )
@@ -62,7 +63,7 @@ class GatewayLedger:
             LedgerUnavailable: where it may not have run.
             LedgerInvalid: where its reply is not of its form.
         """
-        answer = await _guarded(self._accepts.submit(acceptance))
+        answer = await self._guarded(self._accepts.submit(acceptance))
         if isinstance(answer, CountersignError):
             raise answer
         return answer
@@ -75,7 +76,7 @@ class GatewayLedger:
         """
         name = keys.nonce(keyid, nonce)
         return bool(
-            await _guarded(converted(self._client.set(name, b"1", nx=True, px=NONCE_TTL_MS)))
+            await self._guarded(converted(self._client.set(name, b"1", nx=True, px=NONCE_TTL_MS)))
         )
 
     async def read(self, job_id: str) -> JobState | None:
@@ -84,7 +85,7 @@ class GatewayLedger:
         Raises:
             LedgerUnavailable: where Redis does not answer.
         """
-        found = await _guarded(self._read_with(job_id, keys.result(job_id)))
+        found = await self._guarded(self._read_with(job_id, keys.result(job_id)))
         return None if found is None else JobState(*found)
 
     async def kept(self, job_id: str) -> KeptJob | None:
@@ -94,7 +95,7 @@ class GatewayLedger:
             LedgerUnavailable: where Redis does not answer.
             LedgerInvalid: where its record is not of its form.
         """
-        found = await _guarded(self._read_with(job_id, keys.kept(job_id)))
+        found = await self._guarded(self._read_with(job_id, keys.kept(job_id)))
         if found is None:
             return None
         record, packed = found
@@ -109,7 +110,7 @@ class GatewayLedger:
         Raises:
             LedgerUnavailable: where Redis does not answer.
         """
-        return await _guarded(read_page(RedisJobIndex(self._client), producer, wanted))
+        return await self._guarded(read_page(RedisJobIndex(self._client), producer, wanted))
 
     async def cancel(self, job_id: str, producer: str) -> str:
         """Run the script `cancel` and give the state before, or `unknown`.
@@ -118,7 +119,7 @@ class GatewayLedger:
             LedgerUnavailable: where it may not have run.
         """
         call = Call(CANCEL, (), (job_id, producer, RETENTION_MS))
-        replies = await _guarded(run_scripts_async(self._client, [call]))
+        replies = await self._guarded(run_scripts_async(self._client, [call]))
         return str(replies[0], "ascii")
 
     async def purgeable(self, before_ms: int, most: int, passed: int = 0) -> list[str]:
@@ -129,7 +130,7 @@ class GatewayLedger:
         Raises:
             LedgerUnavailable: where Redis does not answer.
         """
-        found = await _guarded(
+        found = await self._guarded(
             converted(self._client.zrangebyscore(keys.PURGE, "-inf", before_ms, passed, most))
         )
         return [str(path, "ascii") for path in found]
@@ -140,7 +141,7 @@ class GatewayLedger:
         Raises:
             LedgerUnavailable: where Redis does not answer.
         """
-        await _guarded(converted(self._client.zrem(keys.PURGE, *paths)))
+        await self._guarded(converted(self._client.zrem(keys.PURGE, *paths)))
 
     async def ping(self) -> None:
         """Ask whether Redis serves.
@@ -148,7 +149,13 @@ class GatewayLedger:
         Raises:
             LedgerUnavailable: where it does not.
         """
-        await _guarded(converted(self._client.ping()))
+        await self._guarded(converted(self._client.ping()))
+
+    async def _guarded(self, call: Awaitable[T]) -> T:
+        try:
+            return await asyncio.wait_for(call, self._patience_s)
+        except TimeoutError:
+            raise LedgerUnavailable("the ledger's Redis does not answer in time") from None
 
     async def _accept(
         self, acceptances: Sequence[Acceptance]
@@ -174,10 +181,3 @@ def _accepted(reply: object) -> Accepted | CountersignError:
         return accepted_from(reply)
     except LedgerInvalid as error:
         return error
-
-
-async def _guarded(call: Awaitable[T]) -> T:
-    try:
-        return await asyncio.wait_for(call, PATIENCE_S)
-    except TimeoutError:
-        raise LedgerUnavailable("the ledger's Redis does not answer in time") from None

@@ -1,12 +1,14 @@
 """Redis's append-only files: which there are, and the commands in them.
 
 Redis 7 keeps a base file and increments, named by a manifest. A campaign begins on an empty Redis
-and turns rewriting off, so that all that was ever written stands in the increments. A crash may
-leave a transaction that is not whole at the end of the last one; it is cut off before Redis starts
-again, and nobody was told that it was kept.
+that may rewrite but removes nothing (`aof-disable-auto-gc`), so that all that was ever written
+stands in the increments. A crash may leave a transaction that is not whole at the end of the last
+one; it is cut off before Redis starts again, and nobody was told that it was kept.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -116,24 +118,57 @@ def in_transactions(commands: Iterable[Command]) -> Iterator[Command]:
 
 
 def increments(directory: Path) -> tuple[Path, ...]:
-    """Give the increments' files in order.
+    """Give the increments' files in order, those that Redis has rewritten before the others.
 
     Raises:
-        AofDamaged: without a manifest, or where the base holds keys: then what came before it is
-            not to be read any more.
+        AofDamaged: without a manifest, or where the oldest base holds keys, or an increment is
+            missing: then what was written there is not to be read any more.
     """
+    named = _named(directory)
+    bases = [each for each in named if not each.is_increment]
+    found = [each for each in named if each.is_increment]
+    if bases and not is_empty_base(bases[0].path.read_bytes()):
+        raise AofDamaged("Redis has removed what it rewrote: set aof-disable-auto-gc")
+    if any(after.number != before.number + 1 for before, after in pairwise(found)):
+        raise AofDamaged("an increment is missing")
+    return tuple(each.path for each in found)
+
+
+def written_now(directory: Path) -> Path:
+    """Give the increment that Redis appends to.
+
+    Raises:
+        AofDamaged: without a manifest, or where there is none.
+    """
+    files = increments(directory)
+    if not files:
+        raise AofDamaged("there is no increment")
+    return files[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A file as the manifest names it."""
+
+    path: Path
+    number: int
+
+    @property
+    def is_increment(self) -> bool:
+        return ".incr." in self.path.name
+
+
+def _named(directory: Path) -> list[_Named]:
+    """Read the manifest; by number, increments and bases each from 1."""
     manifests = sorted(directory.glob("*.manifest"))
     if len(manifests) != 1:
         raise AofDamaged("there is not exactly one manifest")
-    found: list[tuple[int, Path]] = []
-    for line in manifests[0].read_text("utf-8").splitlines():
-        fields = dict(zip(*[iter(line.split())] * 2, strict=False))
-        path = directory / fields["file"]
-        if fields["type"] == "b" and not is_empty_base(path.read_bytes()):
-            raise AofDamaged("the log was rewritten: turn rewriting off")
-        if fields["type"] == "i":
-            found.append((int(fields["seq"]), path))
-    return tuple(path for _, path in sorted(found))
+    lines = manifests[0].read_text("utf-8").splitlines()
+    each = (dict(zip(*[iter(line.split())] * 2, strict=False)) for line in lines)
+    return sorted(
+        (_Named(directory / fields["file"], int(fields["seq"])) for fields in each),
+        key=lambda named: named.number,
+    )
 
 
 def is_empty_base(data: bytes) -> bool:

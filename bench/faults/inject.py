@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 import redis
 from amqp.exceptions import AMQPError
 
+from bench.faults.aof import AofDamaged, written_now
 from bench.faults.effect import (
     Effect,
     environment_of,
@@ -69,7 +70,7 @@ def inject(system: System, fault: Fault) -> Iterator[Effect]:
     with ExitStack() as stack:
         try:
             stack.enter_context(KINDS[fault.kind](system, fault, effect))
-        except (NotThere, redis.RedisError, AMQPError, OSError) as error:
+        except (NotThere, redis.RedisError, AMQPError, OSError, AofDamaged) as error:
             raise NotInjected(type(error).__name__) from None
         yield effect
 
@@ -218,8 +219,8 @@ def _failed_writes(system: System, fault: Fault) -> int:
 def _no_room(system: System, fault: Fault) -> int:
     """A size of files at which the server cannot write what comes next, or in the midst of it."""
     if fault.target == "redis":
-        files = (system.paths.redis / APPEND_ONLY).iterdir()
-        return max(path.stat().st_size for path in files) + int(fault.amount * 4096)
+        written = written_now(system.paths.redis / APPEND_ONLY)
+        return written.stat().st_size + int(fault.amount * 4096)
     # OpenBao writes inside of files that it has made large already, of which it uses the begin.
     files = (path for path in system.paths.vault.rglob("*.db"))
     return max(path.stat().st_blocks * 512 for path in files) // 2

@@ -1,8 +1,8 @@
 """`python -m bench.faults.stock`: the same faults done to stock Celery on Redis, and to this.
 
 The positive control: what the campaign looks for does happen, to somebody else. Exit status 1
-where stock Celery lost nothing, the checker does not see what was counted, or Countersign's side
-is not clean.
+where stock Celery lost nothing or ran nothing again, the checker does not see what was counted, or
+Countersign's side is not clean.
 """
 
 import json
@@ -151,7 +151,7 @@ def _summed_up(seed: int, sides: Mapping[str, Side], verdict: Verdict) -> int:
     blind |= not all(
         "attempt_ran_twice" in side.broken for side in theirs if side.counted.ran_twice
     )
-    return int(not lost or blind or bool(verdict.violations))
+    return int(not lost or not again or blind or bool(verdict.violations))
 
 
 if __name__ == "__main__":

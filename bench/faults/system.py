@@ -53,8 +53,9 @@ SHORT: Final = {
     "COUNTERSIGN_REPUBLISH_SECONDS": "2",
     "COUNTERSIGN_CONCURRENCY": "4",
 }
-#: The append-only file keeps every state that a job ever had: the checker reads it.
-REDIS_SETTINGS: Final = {"auto-aof-rewrite-percentage": "0"}
+#: Redis rewrites its append-only file every minute or two, and keeps what it has rewritten: the
+#: checker reads every state that a job ever had.
+REDIS_SETTINGS: Final = {"auto-aof-rewrite-min-size": "8mb", "aof-disable-auto-gc": "yes"}
 #: Certificates count for clocks that are behind by an hour as well.
 BACKDATED: Final = timedelta(hours=2)
 READY_S: Final = 60.0
@@ -261,9 +262,7 @@ class System:
             keeper.join(60)
 
     def _start_redis(self, extra: Mapping[str, str]) -> Child:
-        # A whole file is not looked through: with each restart a campaign's is longer.
-        if refused_to_load(self.paths.log("redis")):
-            self.torn_writes += mend_append_only(self.paths.redis / APPEND_ONLY)
+        self.torn_writes += mend_append_only(self.paths.redis / APPEND_ONLY)
         program = redis_program(
             self.paths, self.ports, QUEUES, environment=extra, settings=REDIS_SETTINGS
         )
@@ -295,14 +294,6 @@ class System:
         signer = RequestSigner(f"{name}-1", "ed25519", private_key("ed25519", private.read_bytes()))
         port = self._link_ports["client->gateway"]
         return Target("localhost", port, self.paths.certs.authority, signer)
-
-
-def refused_to_load(log: Path) -> bool:
-    """Whether Redis's last start ended with an append-only file that is to be mended."""
-    if not log.exists():
-        return False
-    _, _, last = log.read_bytes().rpartition(b"Redis is starting")
-    return b"redis-check-aof --fix" in last
 
 
 def free_ports(count: int) -> list[int]:

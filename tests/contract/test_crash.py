@@ -13,6 +13,8 @@ from tests.servers.stack import Answer
 pytestmark = pytest.mark.servers
 
 COUNT = 60
+#: A disk that is slow for a second is answered with 503, and asked again as producers do.
+TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,12 @@ def crashed(fragile_stack: Fragile) -> Crashed:
             else {"task": "demo.echo", "args": {"value": number}, "delay": number % 2}
         )
         headers = {"idempotency-key": f"crash-{number}"}
-        fields, data = acme.signed("POST", "/v1/jobs", body, headers=headers)
-        return Sent(fields, data, acme.send("POST", "/v1/jobs", fields, data))
+        for _ in range(TRIES):
+            fields, data = acme.signed("POST", "/v1/jobs", body, headers=headers)
+            sent = Sent(fields, data, acme.send("POST", "/v1/jobs", fields, data))
+            if sent.answer.status != 503:
+                break
+        return sent
 
     with ThreadPoolExecutor(6) as pool:
         jobs = list(pool.map(send, range(COUNT)))

@@ -21,6 +21,8 @@ from signing.ledger.record import Acceptance, LedgerInvalid, Limits
 from tests.servers.servers import Servers
 
 T = TypeVar("T")
+#: What is asked here is whether and what it answers; how soon, further below.
+ON_ANY_MACHINE_S = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def on(settings: RedisSettings, test: Callable[[GatewayLedger], Awaitable[T]]) -
     async def run() -> T:
         client = connect_async(settings)
         try:
-            return await test(GatewayLedger(client))
+            return await test(GatewayLedger(client, ON_ANY_MACHINE_S))
         finally:
             await client.aclose()
 

@@ -52,7 +52,7 @@ def test_the_rate_of_many_at_once_is_kept_exactly(actors: Actors) -> None:
 
 def test_what_expired_while_it_ran_is_not_held_for_ever(actors: Actors) -> None:
     now = actors.now()
-    job = acceptance(now, on_lost="hold", expires_at=now + 1000)
+    job = acceptance(now, on_lost="hold", expires_at=now + 2500)
     actors.accept(job)
     actors.take_due()
     claim = actors.claim(job.job_id, lease_ms=1)

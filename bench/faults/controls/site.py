@@ -253,9 +253,10 @@ def _drain(ledger: redis.Redis, patience: Patience) -> None:
 
 
 def _emptied(client: Any) -> None:
-    """Empty Redis and its append-only files."""
+    """Empty Redis and its append-only files, those too that it has kept."""
     client.flushall()
     client.script_flush()
+    client.config_set("aof-disable-auto-gc", "no")
     client.bgrewriteaof()
     pause = threading.Event()
     deadline = time.monotonic() + READY_S
@@ -263,3 +264,4 @@ def _emptied(client: Any) -> None:
         if time.monotonic() > deadline:
             raise StackError("Redis does not rewrite its append-only file")
         pause.wait(0.02)
+    client.config_set("aof-disable-auto-gc", "yes")

@@ -20,7 +20,8 @@ from bench.faults.tasks import SINK
 
 Manner = Literal["defaults", "advised"]
 TASK: Final = "stock.run"
-QUEUE: Final = "fast"
+#: That of the jobs on Countersign's side.
+QUEUE: Final = "slow"
 #: As the campaign's own workers have.
 CONCURRENCY: Final = 4
 #: More than any task takes; what is unacknowledged for longer is delivered again.

@@ -21,7 +21,7 @@ from bench.faults.checker import Verdict, check
 from bench.faults.controls.outcome import Counted, Noted, count
 from bench.faults.controls.paired import JOBS, SPAN_S, WEIGHTS, paired_faults
 from bench.faults.controls.site import Site, break_it
-from bench.faults.controls.stock_app import TASK, VISIBILITY_S, Manner, stock_app
+from bench.faults.controls.stock_app import QUEUE, TASK, VISIBILITY_S, Manner, stock_app
 from bench.faults.controls.stock_evidence import stock_evidence
 from bench.faults.jobs import draw
 from bench.faults.keeper import Keeper
@@ -189,7 +189,7 @@ def _successes(results: Any, accepted: Collection[str]) -> Iterator[tuple[str, i
 def _held_by_broker(broker: Any) -> Iterator[str]:
     for entry in broker.hvals(_UNACKED):
         yield json.loads(entry)[0]["headers"]["id"]
-    for key in broker.scan_iter("fast*"):
+    for key in broker.scan_iter(f"{QUEUE}*"):
         if broker.type(key) == b"list":
             for message in broker.lrange(key, 0, -1):
                 yield json.loads(message)["headers"]["id"]

@@ -14,6 +14,7 @@ from bench.faults.aof import (
     in_transactions,
     increments,
     is_empty_base,
+    written_now,
 )
 
 COMMANDS = st.lists(st.lists(st.binary(max_size=40), min_size=1, max_size=5), max_size=8)
@@ -107,31 +108,50 @@ def test_a_base_with_keys_is_told_from_an_empty_one(data: bytes, empty: bool) ->
     assert is_empty_base(data) is empty
 
 
+MANIFEST = """\
+file a.aof.2.base.rdb seq 2 type b
+file a.aof.1.base.rdb seq 1 type h
+file a.aof.9.incr.aof seq 9 type h
+file a.aof.11.incr.aof seq 11 type i
+file a.aof.10.incr.aof seq 10 type i
+"""
+FULL = EMPTY[:-9] + b"\xfe\x00"
+
+
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    (tmp_path / "a.aof.manifest").write_text(
-        "file a.aof.1.base.rdb seq 1 type b\n"
-        "file a.aof.10.incr.aof seq 10 type i\n"
-        "file a.aof.9.incr.aof seq 9 type i\n"
-    )
+    (tmp_path / "a.aof.manifest").write_text(MANIFEST)
     (tmp_path / "a.aof.1.base.rdb").write_bytes(EMPTY)
+    (tmp_path / "a.aof.2.base.rdb").write_bytes(FULL)
     return tmp_path
 
 
-def test_increments_are_given_in_their_order(directory: Path) -> None:
+def test_increments_are_given_in_their_order_those_that_were_rewritten_too(
+    directory: Path,
+) -> None:
     assert [path.name for path in increments(directory)] == [
-        "a.aof.9.incr.aof",
-        "a.aof.10.incr.aof",
+        f"a.aof.{number}.incr.aof" for number in (9, 10, 11)
     ]
+
+
+def test_the_last_increment_is_written_to(directory: Path) -> None:
+    assert written_now(directory) == directory / "a.aof.11.incr.aof"
+
+
+def _without(line: str) -> Callable[[Path], object]:
+    (gone,) = (each for each in MANIFEST.splitlines() if line in each)
+    return lambda path: (path / "a.aof.manifest").write_text(MANIFEST.replace(f"{gone}\n", ""))
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
         lambda path: (path / "a.aof.manifest").unlink(),
-        lambda path: (path / "a.aof.1.base.rdb").write_bytes(EMPTY[:-9] + b"\xfe\x00"),
+        lambda path: (path / "a.aof.1.base.rdb").write_bytes(FULL),
+        _without("1.base"),
+        _without("10.incr"),
     ],
-    ids=["without a manifest", "rewritten"],
+    ids=["without a manifest", "not begun empty", "the first was removed", "with a gap"],
 )
 def test_a_log_that_does_not_hold_all_is_refused(
     directory: Path, spoil: Callable[[Path], object]

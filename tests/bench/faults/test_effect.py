@@ -22,7 +22,7 @@ from bench.faults.keeper import Exit, Keeper
 from bench.faults.outcome import Injected, Outcome, Terms, unexplained
 from bench.faults.plan import Fault
 from bench.faults.proxy import Proxies
-from bench.faults.system import free_ports, refused_to_load
+from bench.faults.system import free_ports
 from deploy.errors import StackError
 from deploy.local.process import Child, Program
 from deploy.progress import Progress
@@ -125,15 +125,6 @@ def test_an_exit_without_a_fault_before_it_is_told() -> None:
         "worker ended with status 1 at 4 s, by no fault",
         "worker ended with status 1 at 17 s, by no fault",
     )
-
-
-def test_a_redis_that_refused_its_files_is_told_from_one_that_did_not(tmp_path: Path) -> None:
-    log = tmp_path / "redis.log"
-    assert not refused_to_load(log)
-    log.write_text("Redis is starting\nmake a backup, then use ./redis-check-aof --fix x\n")
-    assert refused_to_load(log)
-    log.write_text(log.read_text() + "Redis is starting\nReady to accept connections\n")
-    assert not refused_to_load(log)
 
 
 def test_no_fault_explains_a_crash_of_the_program_itself() -> None:
