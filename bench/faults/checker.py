@@ -63,6 +63,11 @@ class Verdict:
     checked: Mapping[str, int]
     counts: Counts = field(repr=False)
 
+    @property
+    def broken(self) -> Mapping[str, int]:
+        """How often each rule was broken that was."""
+        return dict(Counter(item.rule for item in self.violations))
+
 
 def check(evidence: Evidence) -> Verdict:
     """Hold the evidence to every rule."""

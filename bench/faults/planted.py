@@ -9,7 +9,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -159,7 +158,7 @@ def _row(site: Site, name: str, bug: Bug | None, directed: str, source: Path) ->
     try:
         patience = LONG if bug is None else PATIENT if bug.rules == {"unsettled"} else SHORT
         ran = site.run(DIRECTED[directed], source, patience=patience)
-        found, settled, faults = _found(ran.verdict), _settled(ran.verdict), ran.faults
+        found, settled, faults = ran.verdict.broken, _settled(ran.verdict), ran.faults
     except StackError as error:
         click.echo(f"{name}: {error}", err=True)
         found, settled, faults = {_NOT_STARTED: 1}, 0.0, 0
@@ -174,10 +173,6 @@ def _missed(name: str, bug: Bug) -> Row:
     row = Row(name, bug.part, bug.directed, sorted(bug.rules), {}, 0.0)
     _tell(row)
     return row
-
-
-def _found(verdict: Verdict) -> dict[str, int]:
-    return dict(Counter(item.rule for item in verdict.violations))
 
 
 def _settled(verdict: Verdict) -> float:

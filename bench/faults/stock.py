@@ -9,7 +9,6 @@ import json
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -95,8 +94,7 @@ def stock(context: click.Context, *, seed: int) -> None:
 
 
 def _side(counted: Counted, verdict: Verdict, faults: int, begun: float) -> Side:
-    broken = dict(Counter(item.rule for item in verdict.violations))
-    return Side(counted, broken, faults, round(time.monotonic() - begun, 1))
+    return Side(counted, verdict.broken, faults, round(time.monotonic() - begun, 1))
 
 
 def _counted(site: Site) -> Counted:

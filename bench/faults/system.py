@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import redis
 import requests
@@ -43,6 +43,7 @@ from deploy.producers import key_document, open_store, registration_document
 from signing.algorithms import private_key
 from signing.http_signer import RequestSigner
 
+T = TypeVar("T")
 ROOT: Final = Path(__file__).parents[2]
 TASKS: Final = "bench.faults.tasks"
 PRODUCERS: Final = ("acme", "birch", "cedar")
@@ -221,17 +222,14 @@ class System:
         """
         settings = vault_settings(Environment(self.environment("security")))
         login = VaultLogin(settings, time.monotonic)
-        found: list[frozenset[str]] = []
 
-        def listed() -> bool:
+        def listed() -> frozenset[str] | None:
             try:
-                found.append(login.ask(jobs_with_secrets))
+                return login.ask(jobs_with_secrets)
             except (VaultUnavailable, VaultDown, InternalServerError, requests.RequestException):
-                return False
-            return True
+                return None
 
-        _until(listed, "vault")
-        return found[0]
+        return _given(listed, "vault")
 
     def wait_ready(self) -> None:
         """Wait until the gateway says that all it needs is there.
@@ -312,9 +310,14 @@ def free_ports(count: int) -> list[int]:
 
 
 def _until(holds: Callable[[], bool], what: str) -> None:
+    _given(lambda: holds() or None, what)
+
+
+def _given(look: Callable[[], T | None], what: str) -> T:
     deadline = time.monotonic() + READY_S
     pause = threading.Event()
-    while not holds():
+    while (found := look()) is None:
         if time.monotonic() > deadline:
             raise StackError(f"{what} is not ready after {READY_S:g} s")
         pause.wait(0.1)
+    return found

@@ -20,7 +20,7 @@ from bench.power.load import Journal, submit_until
 from bench.power.trace import OPTIONS, Call, read_calls
 from bench.stack import QUEUES, BenchStack
 from deploy.errors import StackError
-from deploy.local.process import Child, Program
+from deploy.local.process import Child, Program, starting
 from deploy.local.redis_server import APPEND_ONLY, redis_program
 
 START_S: Final = 30.0
@@ -150,15 +150,11 @@ def serving(stack: BenchStack, program: Program) -> Child:
     Raises:
         StackError: where it ends instead.
     """
-    child = Child(program)
-    try:
+    with starting(program) as child:
         # Its port opens before it has loaded, and one that cannot load ends with connections open.
         child.wait_until(lambda: READY in program.log.read_bytes(), START_S)
         with superuser(stack) as client:
             child.wait_until(lambda: _serves(client), START_S)
-    except BaseException:
-        child.kill()
-        raise
     return child
 
 

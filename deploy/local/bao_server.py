@@ -16,7 +16,7 @@ from certs.files import write_atomic
 from certs.store import CertificateStore
 from deploy.errors import StackError
 from deploy.local.paths import HOST, StackPaths, StackPorts
-from deploy.local.process import Child, Program
+from deploy.local.process import Child, Program, starting
 
 START_SECONDS = 60.0
 _ACTIVE: Final = 200
@@ -70,17 +70,13 @@ def start_vault(paths: StackPaths, ports: StackPorts) -> Child:
     write_atomic(files.config, render_config(paths, ports, files).encode())
     command = (str(find_bao()), "server", f"-config={files.config}", "-log-level=info")
     environment = {"HOME": str(paths.vault), "PATH": "/usr/bin:/bin"}
-    child = Child(Program("openbao", command, environment, paths.log("openbao")))
-    try:
+    with starting(Program("openbao", command, environment, paths.log("openbao"))) as child:
         child.wait_until(lambda: health(paths.certs, ports) is not None, START_SECONDS)
         with superuser_client(paths.certs, ports) as client:
             if not client.sys.is_initialized():
                 _initialise(client, files)
             client.sys.submit_unseal_key(files.unseal_key.read_text("ascii"))
         child.wait_until(lambda: health(paths.certs, ports) == _ACTIVE, START_SECONDS)
-    except BaseException:
-        child.kill()
-        raise
     return child
 
 

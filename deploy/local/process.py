@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -94,6 +94,17 @@ class Child:
     def _failure(self, what: str) -> str:
         tail = log_tail(self.program.log)
         return f"{self.program.name} {what}; the end of {self.program.log}:\n{tail}"
+
+
+@contextlib.contextmanager
+def starting(program: Program) -> Iterator[Child]:
+    """Start a program, and end it again where what comes next, such as its readiness, fails."""
+    child = Child(program)
+    try:
+        yield child
+    except BaseException:
+        child.kill()
+        raise
 
 
 def log_tail(path: Path, lines: int = _LOG_TAIL) -> str:

@@ -18,7 +18,7 @@ from certs.files import write_atomic
 from certs.store import CertificateStore
 from deploy.errors import StackError
 from deploy.local.paths import HOST, StackPaths, StackPorts
-from deploy.local.process import Child, Program
+from deploy.local.process import Child, Program, starting
 from deploy.local.rabbit_definitions import VHOST, plain, render_definitions
 
 START_SECONDS: Final = 90.0
@@ -39,8 +39,9 @@ def start_epmd(paths: StackPaths, ports: StackPorts) -> Child:
     if program is None:
         raise StackError(_MISSING.format("epmd"))
     command = (program, "-port", str(ports.rabbit_epmd), "-address", HOST)
-    child = Child(Program("epmd", command, {"PATH": _PATH}, paths.log("epmd")))
-    return _waited(child, lambda: _listens(ports.rabbit_epmd))
+    with starting(Program("epmd", command, {"PATH": _PATH}, paths.log("epmd"))) as child:
+        child.wait_until(lambda: _listens(ports.rabbit_epmd), START_SECONDS)
+    return child
 
 
 def start_rabbit(paths: StackPaths, ports: StackPorts, queues: Sequence[str]) -> Child:
@@ -56,10 +57,12 @@ def start_rabbit(paths: StackPaths, ports: StackPorts, queues: Sequence[str]) ->
     write_atomic(paths.rabbit / "rabbitmq.conf", render_config(paths, ports).encode())
     write_atomic(paths.rabbit / "enabled_plugins", b"[rabbitmq_auth_mechanism_ssl].\n")
     _ensure_cookie(paths.rabbit / ".erlang.cookie")
-    program = Program(
-        "rabbitmq", (str(_SERVER),), _environment(paths, ports), paths.log("rabbitmq")
-    )
-    return _waited(Child(program), lambda: _has_queues(paths.certs, ports, plain(queues)))
+    environment = _environment(paths, ports)
+    with starting(
+        Program("rabbitmq", (str(_SERVER),), environment, paths.log("rabbitmq"))
+    ) as child:
+        child.wait_until(lambda: _has_queues(paths.certs, ports, plain(queues)), START_SECONDS)
+    return child
 
 
 def wipe_rabbit(paths: StackPaths) -> None:
@@ -156,15 +159,6 @@ def _ensure_cookie(path: Path) -> None:
     if not path.exists():
         write_atomic(path, secrets.token_hex(32).encode())
     path.chmod(0o400)
-
-
-def _waited(child: Child, ready: Any) -> Child:
-    try:
-        child.wait_until(ready, START_SECONDS)
-    except BaseException:
-        child.kill()
-        raise
-    return child
 
 
 def _listens(port: int) -> bool:

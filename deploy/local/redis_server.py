@@ -14,7 +14,7 @@ from certs.files import write_atomic
 from certs.store import ROLES, CertificateStore
 from deploy.errors import StackError
 from deploy.local.paths import HOST, StackPaths, StackPorts
-from deploy.local.process import Child, Program
+from deploy.local.process import Child, Program, starting
 from deploy.local.redis_acl import read_rules, render_acl
 
 START_SECONDS = 30.0
@@ -34,12 +34,8 @@ def start_redis(paths: StackPaths, ports: StackPorts, queues: Sequence[str]) -> 
         StackError: where it is not installed or does not start.
     """
     mend_append_only(paths.redis / APPEND_ONLY)
-    child = Child(redis_program(paths, ports, queues))
-    try:
+    with starting(redis_program(paths, ports, queues)) as child:
         child.wait_until(lambda: answers(ports.redis, paths.certs), START_SECONDS)
-    except BaseException:
-        child.kill()
-        raise
     return child
 
 

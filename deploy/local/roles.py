@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from deploy.local.paths import HOST, StackPaths, StackPorts
-from deploy.local.process import Child, Program
+from deploy.local.process import Child, Program, starting
 from deploy.local.rabbit_server import is_consumed
 from deploy.local.settings import inherited_environment
 
@@ -31,12 +31,8 @@ def start_role(
     """
     environment = {**inherited_environment(), **settings}
     command = (sys.executable, "-m", "deploy.cli.main", role)
-    child = Child(Program(role, command, environment, paths.log(role)))
-    try:
+    with starting(Program(role, command, environment, paths.log(role))) as child:
         child.wait_until(_readiness(role, settings, paths, ports), START_SECONDS)
-    except BaseException:
-        child.kill()
-        raise
     return child
 
 
