@@ -52,7 +52,7 @@ def test_every_job_then_runs_and_no_request_counts_twice(
 ) -> None:
     whole = whole_stack(stack, recording, SEED)
     assert whole.accepted == whole.succeeded > 10
-    assert whole.replayed + whole.same == whole.asked_again >= 40
+    assert whole.replayed + whole.same == whole.asked_again >= 20
     assert whole.same > 0
 
 

@@ -113,7 +113,7 @@ def test_a_replay_that_may_have_been_taken_tells_its_key(
     invoke: Invoke, gateway: FakeGateway
 ) -> None:
     gateway.will(problem(503, "ledger_unavailable"))
-    result = invoke("replay", JOB_ID, "--again", "--retry-for", "0.1")
+    result = invoke("replay", JOB_ID, "--again", "--retry-for", "1")
     assert result.exit_code == 1
     assert f"ask with --idempotency-key {keys_sent(gateway)[0]}" in result.stderr
     gateway.will(problem(409, "not_replayable"))
