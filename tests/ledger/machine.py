@@ -148,13 +148,20 @@ class LedgerMachine(RuleBasedStateMachine):
         on_lost=st.sampled_from(["rerun", "hold"]),
         attempts=st.integers(1, 2),
         life=lives,
+        told=st.booleans(),
     )
-    def lose_a_job(self, on_lost: str, attempts: int, life: int) -> None:
-        """Let a worker die, or let its job expire while it runs and the worker die then."""
-        self.start_a_job("acme", on_lost, life, attempts, 3)
+    def lose_a_job(self, on_lost: str, attempts: int, life: int, told: bool) -> None:
+        """Let a worker, or its process, die; or the job expire while it runs, and the worker die.
+
+        Of a process the worker itself tells.
+        """
+        self.start_a_job("acme", on_lost, life, attempts, HOUR_MS if told else 3)
         if life == SHORT_MS:
             self.wait("expiring")
             self.expire(most=4)
+        running = self._tokens_of_running()
+        if told and running:
+            self._settle(*running[-1], "lost", 0)
         self.wait("running")
         self.reap(0, most=4)
 

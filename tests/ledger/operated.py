@@ -9,6 +9,8 @@ from tests.ledger.actors import pass_by
 from tests.ledger.jobs import HOUR_MS
 from tests.ledger.machine import SHORT_MS, LedgerMachine, lives, picks
 
+#: Long enough to be held, short enough to be waited for.
+HELD_MS: Final = 50
 #: What an operator may say, what becomes of the job, and in which states it counts.
 OPERATING: Final = {"release": "queued", "fail": "failed", "cancel": "cancelled"}
 OPERABLE: Final = {"release": {"held"}, "fail": {"held"}, "cancel": {"queued", "held"}}
@@ -23,10 +25,22 @@ class OperatedLedger(LedgerMachine):
         if self.ids:
             self._operate(self._pick(self.ids, pick), action)
 
-    @rule(action=st.sampled_from([*OPERATING]), attempts=st.integers(1, 2), life=lives)
-    def operate_on_held(self, action: str, attempts: int, life: int) -> None:
+    @rule(attempts=st.integers(1, 2), told=st.booleans())
+    def expire_held(self, attempts: int, told: bool) -> None:
+        """A job is lost and held, and nobody says a word before it expires."""
+        self.lose_a_job("hold", attempts, HELD_MS, told)
+        self.wait("expiring")
+        self.expire(most=4)
+
+    @rule(
+        action=st.sampled_from([*OPERATING]),
+        attempts=st.integers(1, 2),
+        life=lives,
+        told=st.booleans(),
+    )
+    def operate_on_held(self, action: str, attempts: int, life: int, told: bool) -> None:
         """A job is lost and held, and may expire before an operator sees it."""
-        self.lose_a_job("hold", attempts, HOUR_MS if life == SHORT_MS else life)
+        self.lose_a_job("hold", attempts, HOUR_MS if life == SHORT_MS else life, told)
         if held := [*self.held.held]:
             job = min(held, key=lambda each: self.held.count(each, "expires"))
             expires = self.held.count(job, "expires")
