@@ -68,7 +68,7 @@ bench-recovery: setup ## How soon jobs go on after something broke, at most 8 mi
 
 BROKER ?= redis
 
-faults: setup ## 560 faults on the whole stack, 28 minutes; BROKER=redis or rabbitmq, SEED=…
+faults: setup ## 590 faults on the whole stack, 28 minutes; BROKER=redis or rabbitmq, SEED=…
 	@$(BIN)/python -m bench.faults --broker $(BROKER) $(if $(SEED),--seed $(SEED))
 
 faults-quick: setup ## The same in 2 minutes, as at the end of make test; BROKER, SEED likewise

@@ -1,6 +1,7 @@
 """What runs in a pool's process or thread: it holds no ledger connection and no signing key."""
 
 import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +37,9 @@ def install(runtime: Runtime) -> None:
 def run_in_pool(claimed: Claimed) -> tuple[int, Outcome, Any]:
     """Run a job; the tuple's form, (failed, result, runtime), is that of Celery's own tracer."""
     runtime = _runtime[0]
-    outcome = run_claimed(claimed, runtime.registry, runtime.reader, _jitter)
+    outcome = run_claimed(
+        claimed, runtime.registry, runtime.reader, jitter=_jitter, clock=time.monotonic
+    )
     return 0, outcome, None
 
 

@@ -60,7 +60,8 @@ class Handover(bootsteps.StartStopStep):  # type: ignore[misc]
         self._pool = consumer.pool
         self._looking: Any = None
         self._to_pool: Callable[[Claimed], None] = consumer.run_claimed
-        consumer.pipeline.start(self.put)
+        self._pipeline = consumer.pipeline
+        self._pipeline.start(self.put)
 
     def put(self, claimed: Claimed) -> None:
         """Hand a job over; from any thread."""
@@ -78,7 +79,11 @@ class Handover(bootsteps.StartStopStep):  # type: ignore[misc]
         hub.add_reader(self._reader, self._wake)
         if self._looking is not None:
             self._looking.cancel()  # timers outlive the connection
-        self._looking = hub.call_repeatedly(LOOK_AT_POOL_S, self._pool.maintain_pool)
+        self._looking = hub.call_repeatedly(LOOK_AT_POOL_S, self._look)
+
+    def _look(self) -> None:
+        self._pool.maintain_pool()
+        self._pipeline.listening()
 
     def _wake(self, *_: Any) -> None:
         try:

@@ -86,6 +86,17 @@ class HeldJobs:
                 and now > held.begun_at + held.claimed.job.claims.time_limit + grace_s
             ]
 
+    def never_begun(self, now: float, grace_s: float) -> list[Claimed]:
+        """Those whose run should have begun by then, and a grace ago."""
+        with self._lock:
+            return [
+                held.claimed
+                for held in self._held.values()
+                if held.begun_at is None
+                and not held.decided
+                and now > held.claimed.begin_by + grace_s
+            ]
+
     def __len__(self) -> int:
         with self._lock:
             return len(self._held)

@@ -13,6 +13,7 @@ model (docs/threat-model.md) uses these numbers.
 """
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from workers.held import Held, HeldJobs
 from workers.ledger import Quarantined, Settlement, WorkerLedger
 from workers.quarantine import quarantined
 from workers.resolve import own_secret_path
+from workers.run import NOT_BEGUN_IN_TIME
 from workers.settling import SEALED, Finished, Sealer, unsealed_settlement
 from workers.types import Claimed, Outcome, Verified
 from workers.window import Window
@@ -30,8 +32,12 @@ from workers.work_queue import WorkQueue
 
 BATCH = 256
 STOP_TIMEOUT_S = 10.0
-#: After its hard limit and this long, a run that its pool did not end counts as failed.
+#: After its hard limit and this long, a run that its pool did not end counts as failed; and one
+#: that did not begin in time is given back.
 OVERDUE_S = 5.0
+#: An event loop that was not heard of for so long stood still, as where the broker is away: what
+#: the pool said meanwhile has not been read.
+STOOD_STILL_S = 3.0
 #: A result waits so long for others, while others run, to share a call to Transit and a write.
 GATHER_S = 0.01
 #: So many results may wait for Vault or Redis before no more jobs are taken.
@@ -78,8 +84,11 @@ class Pipeline:
         self._ledger = ledger
         self._sealer = sealer
         self._delete_secret = delete_secret
+        self._lease_s = lease_s
         self._renew_every_s = lease_s / 3
         self._renew_at = 0.0
+        self._heard_at = -math.inf
+        self._heard_since = 0.0
         self._to_pool: Callable[[Claimed], None] = _no_pool
         self._closing = False
         self._kept_back: deque[Held] = deque()
@@ -133,6 +142,13 @@ class Pipeline:
         """Take in a verified job (after step 1); from any thread."""
         self._claims.put(arrived)
 
+    def listening(self) -> None:
+        """Take in that the event loop runs, which reads what the pool says."""
+        now = time.monotonic()
+        if now > self._heard_at + STOOD_STILL_S:
+            self._heard_since = now
+        self._heard_at = now
+
     def begun(self, claimed: Claimed) -> None:
         """Take in that a run begins (before step 3); its hard limit counts from now."""
         self.held.begin(claimed, time.monotonic())
@@ -165,6 +181,8 @@ class Pipeline:
             for arrived in batch:
                 arrived.release()
             return
+        # Their leases begin after this: Redis is yet to hear of them.
+        begin_by = time.monotonic() + self._lease_s
         claims = self._ledger.claim([(item.verified.job.claims.id, item.token) for item in batch])
         for arrived, claim in zip(batch, claims, strict=True):
             if claim.status != "claimed":
@@ -177,6 +195,7 @@ class Pipeline:
                 attempt=claim.attempt,
                 max_attempts=claim.max_attempts,
                 started_at=claim.at,
+                begin_by=begin_by,
             )
             self.held.add(Held(claimed, arrived.release))
             self._to_pool(claimed)
@@ -212,10 +231,13 @@ class Pipeline:
         self._ledger.purged(batch)
 
     def _tend(self) -> None:
-        """Renew leases when it is time, and fail runs that their pool cannot end."""
+        """Renew leases when it is time, and end the wait for what the pool does not come to."""
         now = time.monotonic()
         for claimed in self.held.overdue(now, OVERDUE_S):
             self.finished(claimed, Outcome("failed", error="time_limit_exceeded"))
+        if now < self._heard_at + STOOD_STILL_S and now > self._heard_since + OVERDUE_S:
+            for claimed in self.held.never_begun(now, OVERDUE_S):
+                self.finished(claimed, NOT_BEGUN_IN_TIME)
         if now < self._renew_at:
             return
         held = self.held.attempts()

@@ -21,6 +21,8 @@ FIRST_DELAY_MS: Final = 1_000
 MAX_DELAY_MS: Final = 600_000
 
 _log = logging.getLogger(__name__)
+#: Its worker stood still, or its pool was busy, for as long as the lease.
+NOT_BEGUN_IN_TIME: Final = Outcome("release", error="not_begun_in_time")
 _OVER_TIME: Final = Outcome(
     "failed", error="time_limit_exceeded", error_type=SoftTimeLimitExceeded.__name__
 )
@@ -30,7 +32,9 @@ def run_claimed(
     claimed: Claimed,
     registry: Mapping[str, JobDefinition],
     reader: SecretReader,
+    *,
     jitter: Callable[[], float],
+    clock: Callable[[], float],
 ) -> Outcome:
     """Resolve and run; every way in which this can end is an outcome.
 
@@ -39,7 +43,10 @@ def run_claimed(
         registry: the tasks that this worker serves.
         reader: of secrets.
         jitter: a random factor around 1.
+        clock: the machine's monotonic one, in seconds.
     """
+    if clock() > claimed.begin_by:
+        return NOT_BEGUN_IN_TIME
     delay = retry_delay_ms(claimed.attempt, jitter())
     try:
         ready = resolve(claimed, reader)  # 3

@@ -54,12 +54,15 @@ class Claimed:
     Attributes:
         attempt: the fencing token.
         started_at: Redis's time of the claim, ms.
+        begin_by: seconds of this machine's monotonic clock: what has not begun by then does not,
+            for its lease may have ended, and the job may have settled elsewhere.
     """
 
     job: VerifiedJob
     attempt: int
     max_attempts: int
     started_at: int
+    begin_by: float
 
 
 @dataclass(frozen=True, slots=True)

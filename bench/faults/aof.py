@@ -127,11 +127,20 @@ def increments(directory: Path) -> tuple[Path, ...]:
     named = _named(directory)
     bases = [each for each in named if not each.is_increment]
     found = [each for each in named if each.is_increment]
-    if bases and not is_empty_base(bases[0].path.read_bytes()):
+    if not bases or not is_empty_base(bases[0].path.read_bytes()):
         raise AofDamaged("Redis has removed what it rewrote: set aof-disable-auto-gc")
     if any(after.number != before.number + 1 for before, after in pairwise(found)):
         raise AofDamaged("an increment is missing")
     return tuple(each.path for each in found)
+
+
+def rewrites(directory: Path) -> int:
+    """Give how often Redis has rewritten what it had written, of what it has kept.
+
+    Raises:
+        AofDamaged: without a manifest.
+    """
+    return sum(not each.is_increment for each in _named(directory)) - 1
 
 
 def written_now(directory: Path) -> Path:

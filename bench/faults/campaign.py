@@ -14,6 +14,7 @@ from typing import Any, Final
 import redis
 
 from bench.faults import gather, jobs, load, releases, report
+from bench.faults.aof import rewrites
 from bench.faults.checker import Verdict, check
 from bench.faults.evidence import Evidence
 from bench.faults.inject import NotInjected, inject
@@ -38,8 +39,8 @@ PURGE_S: Final = 40.0
 #: So long the load may go on after the last fault, to make up for what was refused.
 LOAD_AFTER_S: Final = 90.0
 TELL_EVERY_S: Final = 10.0
-#: What the faults explain in the quarantine: a worker whose clock is an hour behind refuses.
-EXPLAINED: Final = frozenset({"issued_in_future"})
+#: What faults, by kind, explain in the quarantine: a worker whose clock is an hour behind refuses.
+EXPLAINED: Final = {"issued_in_future": frozenset({"clock", "ledger-clock"})}
 #: A file among the logs with a text in it that the search for secrets has to find.
 CONTROL: Final = "searched.log"
 
@@ -194,6 +195,9 @@ class Campaign:
             for line in keeper.failures
         )
         told["torn writes of Redis's were cut off"] = self.system.torn_writes
+        told["times that Redis rewrote its append-only file"] = rewrites(
+            self.system.paths.redis / APPEND_ONLY
+        )
         return dict(sorted(told.items()))
 
     def _judge(self) -> Verdict:
@@ -205,6 +209,7 @@ class Campaign:
             appendonly=paths.redis / APPEND_ONLY,
             searched=(*searched, paths.rabbit) if self.terms.broker == "rabbitmq" else searched,
         )
+        kinds = {fault.kind for fault in self.terms.faults}
         control = f"planted-to-be-found-{secrets.token_hex(16)}"
         (paths.logs / CONTROL).write_text(f"{control}\n", "utf-8")
         with self.system.redis_superuser(0) as ledger:
@@ -213,7 +218,8 @@ class Campaign:
                 ledger,
                 secrets=[jobs.canary(self.terms.seed), control],
                 stored=self.system.jobs_with_secrets(),
-                explained=EXPLAINED,
+                explained=frozenset(word for word, by in EXPLAINED.items() if by & kinds),
+                clock_moved="ledger-clock" in kinds,
             )
         found, was_found = without_control(found)
         if not was_found:

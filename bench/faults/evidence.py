@@ -60,6 +60,7 @@ class Evidence:
         explained: those of them that the campaign's own faults explain.
         torn: lines of the log of runs that were not whole.
         losses_explained: something was done for which a worker may lose a job.
+        clock_moved: Redis's clock was, so that leases ended at other times than workers think.
     """
 
     journal: tuple[Entry, ...]
@@ -74,3 +75,4 @@ class Evidence:
     explained: frozenset[str] = frozenset()
     torn: int = 0
     losses_explained: bool = True
+    clock_moved: bool = False

@@ -46,6 +46,7 @@ def gather(
     database: int = 0,
     explained: frozenset[str] = frozenset(),
     losses_explained: bool = True,
+    clock_moved: bool = False,
 ) -> Evidence:
     """Collect everything; `ledger` is the superuser's client of the Redis that still runs.
 
@@ -58,6 +59,7 @@ def gather(
         database: the ledger's number.
         explained: reasons for which the campaign's own faults put messages into the quarantine.
         losses_explained: the campaign's faults let workers lose jobs.
+        clock_moved: they moved Redis's clock.
 
     Raises:
         AofDamaged, ValueError, OSError, RedisError: what cannot be read is not judged.
@@ -77,6 +79,7 @@ def gather(
         explained=explained,
         torn=runs.torn,
         losses_explained=losses_explained,
+        clock_moved=clock_moved,
     )
 
 

@@ -39,6 +39,7 @@ from certs.store import LOCAL_HOSTS
 from deploy.local.rabbit_server import superuser_connection, wipe_rabbit
 from deploy.local.redis_acl import queue_keys
 from deploy.local.redis_server import APPEND_ONLY
+from signing.ledger.lua import ACCEPT, CLAIM, SETTLE
 
 T = TypeVar("T")
 Injection = Callable[[System, Fault, Effect], AbstractContextManager[None]]
@@ -171,7 +172,12 @@ def _wipe_broker(system: System, _fault: Fault, effect: Effect) -> Iterator[None
 
 @contextmanager
 def _forget_scripts(system: System, _fault: Fault, effect: Effect) -> Iterator[None]:
-    effect.saw("scripts went", where=bool(_asked(system, 0, lambda client: client.script_flush())))
+    def forget(client: Any) -> int:
+        there: int = sum(client.script_exists(ACCEPT.sha, CLAIM.sha, SETTLE.sha))
+        client.script_flush()
+        return there
+
+    effect.count(_asked(system, 0, forget), "scripts went")
     yield
 
 
@@ -181,10 +187,9 @@ def _memory(system: System, _fault: Fault, effect: Effect) -> Iterator[None]:
         info: Any = client.info("memory")
         client.config_set("maxmemory", max(1, info["used_memory"] // 2))
 
-    before = _asked(system, 0, _refused_writes)
     _asked(system, 0, full)
     try:
-        effect.saw("a write was refused", where=_asked(system, 1, _is_full))
+        before = _asked(system, 0, _refused_writes)
         yield
     finally:
         _asked(system, 0, lambda client: client.config_set("maxmemory", 0), MEND_S)
@@ -337,15 +342,6 @@ def _take(client: Any, keys: Sequence[str], *, whole: bool = False) -> int:
             pipe.llen(key)
         pipe.flushdb() if whole else pipe.delete(*keys)
         return sum(pipe.execute()[:-1])
-
-
-def _is_full(client: redis.Redis) -> bool:
-    """Whether Redis refuses a write, of a key that would be gone at once."""
-    try:
-        client.set("faults:probe", "", px=1)
-    except redis.OutOfMemoryError:
-        return True
-    return False
 
 
 def _refused_writes(client: Any) -> int:

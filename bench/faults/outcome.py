@@ -9,7 +9,7 @@ from typing import Final
 
 from bench.faults.checker import Verdict
 from bench.faults.keeper import Exit
-from bench.faults.plan import Broker, Fault
+from bench.faults.plan import EVERYTHING, QUEUES, ROLES, Broker, Fault
 
 #: How long after the last fault everything may take to settle.
 DRAIN_S: Final = 150.0
@@ -25,6 +25,8 @@ AFTERMATH_S: Final = 10.0
 CRASHES: Final = frozenset(
     {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
 )
+#: What a fault on a server is said to be done to.
+SERVERS: Final = frozenset({"redis", "vault", "rabbitmq", "broker", *QUEUES})
 NO_EFFECT: Final = "no effect"
 NOT_INJECTED: Final = "not injected"
 NOT_MENDED: Final = "not mended"
@@ -144,17 +146,31 @@ class Outcome:
 def unexplained(
     exits: Iterable[Exit], injected: Sequence[Injected], begun: float
 ) -> tuple[str, ...]:
-    """Tell of processes that ended badly while no fault was under way, nor shortly before.
+    """Tell of processes that ended badly while no fault of theirs was under way, nor just before.
 
     No fault explains a crash of the program itself, such as an abort or a wrong address.
     """
     found = []
     for each in exits:
         at = each.at - begun
-        by_fault = any(one.begun <= at <= one.ended + AFTERMATH_S for one in injected)
+        by_fault = any(
+            one.begun <= at <= one.ended + AFTERMATH_S and concerns(one.fault, each.part)
+            for one in injected
+        )
         if -each.status in CRASHES or (each.status and not by_fault):
             found.append(f"{each.part} ended with status {each.status} at {at:.0f} s, by no fault")
     return tuple(found)
+
+
+def concerns(fault: Fault, part: str) -> bool:
+    """Whether a part may end by a fault: by one of its own; a role also by one of a server's.
+
+    A role ends where a server that it needs at its start is away.
+    """
+    own = fault.target.partition("->")[0].partition(" ")[0]
+    if part in ROLES and own in SERVERS:
+        return True
+    return own in (part, EVERYTHING) or (part == "epmd" and own in SERVERS)
 
 
 def by_kind(injected: Sequence[Injected]) -> Mapping[str, int]:

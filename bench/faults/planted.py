@@ -22,7 +22,7 @@ import click
 from bench.faults.checker import Verdict
 from bench.faults.controls.bugs import BUGS, Bug
 from bench.faults.controls.directed import DIRECTED, SEED
-from bench.faults.controls.site import LONG, PATIENT, SHORT, Site
+from bench.faults.controls.site import LONG, SHORT, Site
 from bench.faults.controls.tree import CannotPlant, check_runs, copy_tree, plant
 from deploy.errors import StackError
 from deploy.supervise import interruptible
@@ -156,7 +156,7 @@ def _planted(name: str, bug: Bug, source: Path, site: Site) -> Row:
 def _row(site: Site, name: str, bug: Bug | None, directed: str, source: Path) -> Row:
     begun = time.monotonic()
     try:
-        patience = LONG if bug is None else PATIENT if bug.rules == {"unsettled"} else SHORT
+        patience = LONG if bug is None or "unsettled" in bug.rules else SHORT
         ran = site.run(DIRECTED[directed], source, patience=patience)
         found, settled, faults = ran.verdict.broken, _settled(ran.verdict), ran.faults
     except StackError as error:

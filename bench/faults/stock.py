@@ -1,8 +1,8 @@
 """`python -m bench.faults.stock`: the same faults done to stock Celery on Redis, and to this.
 
 The positive control: what the campaign looks for does happen, to somebody else. Exit status 1
-where stock Celery lost nothing or ran nothing again, the checker does not see what was counted, or
-Countersign's side is not clean.
+where stock Celery lost nothing that ran or ran nothing again, the checker does not see what was
+counted, or Countersign's side is not clean.
 """
 
 import json
@@ -135,13 +135,14 @@ def _summed_up(seed: int, sides: Mapping[str, Side], verdict: Verdict) -> int:
     }
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-    theirs = [sides[name] for name in _STOCK]
-    lost = sum(each.counted.lost for each in theirs)
-    again = sum(each.counted.ran_after_success for each in theirs)
-    ours = sides[_OURS].counted
+    ours, theirs = sides[_OURS].counted, [sides[name] for name in _STOCK]
+    lost, running, again = (
+        sum(getattr(side.counted, field) for side in theirs)
+        for field in ("lost", "lost_running", "ran_after_success")
+    )
     click.echo(
-        f"stock Celery lost {lost} jobs and ran {again} again after their success; "
-        f"Countersign: {ours.lost} lost, {ours.ran_after_success} again, "
+        f"stock Celery lost {lost} jobs, {running} of them while they ran, and ran {again} again "
+        f"after their success; Countersign: {ours.lost} lost, {ours.ran_after_success} again, "
         f"{len(verdict.violations)} violations"
     )
     # The checker has to see what was counted without it.
@@ -149,7 +150,8 @@ def _summed_up(seed: int, sides: Mapping[str, Side], verdict: Verdict) -> int:
     blind |= not all(
         "attempt_ran_twice" in side.broken for side in theirs if side.counted.ran_twice
     )
-    return int(not lost or not again or blind or bool(verdict.violations))
+    clean = not (ours.lost or ours.ran_after_success or verdict.violations)
+    return int(not (running and again and clean) or blind)
 
 
 if __name__ == "__main__":

@@ -54,9 +54,9 @@ SHORT: Final = {
     "COUNTERSIGN_REPUBLISH_SECONDS": "2",
     "COUNTERSIGN_CONCURRENCY": "4",
 }
-#: Redis rewrites its append-only file every minute or two, and keeps what it has rewritten: the
-#: checker reads every state that a job ever had.
-REDIS_SETTINGS: Final = {"auto-aof-rewrite-min-size": "8mb", "aof-disable-auto-gc": "yes"}
+#: Redis rewrites its append-only file several times in a campaign, and keeps what it has rewritten:
+#: the checker reads every state that a job ever had.
+REDIS_SETTINGS: Final = {"auto-aof-rewrite-min-size": "2mb", "aof-disable-auto-gc": "yes"}
 #: Certificates count for clocks that are behind by an hour as well.
 BACKDATED: Final = timedelta(hours=2)
 READY_S: Final = 60.0

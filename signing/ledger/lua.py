@@ -146,6 +146,7 @@ for i = 1, 7 do
 end
 local token = ARGV[5] or ''
 if r[1] == 'running' and token ~= '' and r[8] == token then
+  redis.call('ZADD', 'cs:running', 'XX', now + tonumber(ARGV[3]), id)
   return {'claimed', tonumber(r[2]), 0, now, tonumber(r[7])}
 end
 local extra = 0

@@ -225,7 +225,10 @@ def taken_from(reply: object) -> TakenJobs:
     for i in range(0, len(reply), 5):
         try:
             hint = _hint(reply[i : i + 5])
-            hints.append(replace(hint, seal=unpack(hint.seal)))
+            seal = unpack(hint.seal)
+            with _reading("a seal"):
+                seal.decode("utf-8")  # so it goes into the message
+            hints.append(replace(hint, seal=seal))
         except (LedgerInvalid, PackedInvalid):
             unreadable.append(_id_of(reply[i]))
     return TakenJobs(tuple(hints), tuple(unreadable))

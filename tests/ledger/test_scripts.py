@@ -235,10 +235,11 @@ def test_an_attempt_that_could_not_begin_is_not_counted(actors: Actors) -> None:
 def test_a_claim_whose_reply_was_lost_is_answered_again_and_not_counted(actors: Actors) -> None:
     [job] = accepted(actors)
     actors.take_due()
-    claim = actors.claim(job, token="delivery-1")
-    again = actors.claim(job, token="delivery-1")
+    claim = actors.claim(job, token="delivery-1", lease_ms=10)
+    again = actors.claim(job, token="delivery-1", lease_ms=HOUR_MS)
     assert (claim.status, again.status) == ("claimed", "claimed")
     assert (again.attempt, again.extra) == (claim.attempt, False)
+    assert actors.look([job], [QUEUE]).running[job] == again.at + HOUR_MS
     other = actors.claim(job, token="delivery-2")
     assert (other.status, other.extra) == ("running", True)
     assert actors.settle(job, claim.attempt) == "succeeded"

@@ -1,5 +1,6 @@
 """Claimed and verified jobs for these tests; every part can be replaced by name."""
 
+import math
 from typing import Any
 
 from signing.keyring import Keyring
@@ -20,9 +21,11 @@ def verified_job(**claims: Any) -> VerifiedJob:
     return VerifiedJob(job_claims(**claims), "sha-256:00", ("job:1",))
 
 
-def claimed(attempt: int = 1, max_attempts: int = 5, **claims: Any) -> Claimed:
+def claimed(
+    attempt: int = 1, max_attempts: int = 5, *, begin_by: float = math.inf, **claims: Any
+) -> Claimed:
     """A claimed job."""
-    return Claimed(verified_job(**claims), attempt, max_attempts, NOW)
+    return Claimed(verified_job(**claims), attempt, max_attempts, NOW, begin_by)
 
 
 def verified(number: int = 1) -> Verified:

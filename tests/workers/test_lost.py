@@ -78,6 +78,28 @@ def test_a_paused_worker_does_not_settle_what_another_has_taken(site: Site) -> N
     assert site.status(job_id) == status
 
 
+def test_a_paused_worker_begins_nothing_that_has_settled_elsewhere(site: Site) -> None:
+    paused = site.worker("worker-1", lease_seconds="3", concurrency="1")
+    running, waiting = name("running"), name("waiting")
+    site.settled(*[site.submit("demo.noop") for _ in range(40)])
+    first = site.submit("test.wait", name=running)
+    site.marks.wait_for(running, "begun")
+    waits = [site.submit("test.mark", name=waiting) for _ in range(5)]
+    wait_until(lambda: any(site.attempts(job) for job in waits))
+    os.kill(paused.pid, signal.SIGSTOP)
+    held = sum(site.attempts(job) for job in waits)
+    site.worker("worker-2", lease_seconds="3", concurrency="2")
+    statuses = site.settled(*waits, seconds=20)
+    assert sum(item["attempts"] == 2 for item in statuses) == held
+    site.marks.wait_for(running, "begun", 2)
+    os.kill(paused.pid, signal.SIGCONT)
+    site.marks.go(running)
+    site.settled(first)
+    wait_until(lambda: site.stack.log("worker-1").count("no longer held it") == held + 1)
+    assert len(site.marks.of(waiting)) == 5
+    assert [site.status(job) for job in waits] == statuses
+
+
 def test_a_warm_shutdown_finishes_what_runs_and_gives_back_what_waits(site: Site) -> None:
     worker = site.worker("worker-1", concurrency="1")
     running, waiting = name("running"), name("waiting")

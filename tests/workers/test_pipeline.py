@@ -1,6 +1,7 @@
 """The worker's steps in order, with a ledger and a signer that can be away."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -247,6 +248,38 @@ def test_a_run_that_its_pool_cannot_end_is_failed(monkeypatch: pytest.MonkeyPatc
     assert setting.ledger.settled[0].job_id == job_id(1)
     assert setting.ledger.settled[0].reason == "time_limit_exceeded"
     setting.pipeline.stop()
+
+
+@pytest.mark.parametrize("listening", [True, False])
+def test_what_its_pool_does_not_begin_is_given_back_where_the_pool_would_be_heard(
+    monkeypatch: pytest.MonkeyPatch, listening: bool
+) -> None:
+    monkeypatch.setattr(pipeline_module, "OVERDUE_S", 0.0)
+    monkeypatch.setattr(pipeline_module, "STOOD_STILL_S", 60.0)
+    setting = Setting(lease_s=0.003)
+    setting.pipeline.start(setting.pool.append)
+    for number in (1, 2):
+        setting.arrive(verified(number))
+    begun, waits = setting.in_pool(2)
+    setting.pipeline.begun(begun)
+    if listening:
+        setting.pipeline.listening()
+        wait_until(lambda: len(setting.ledger.settled) == 1)
+        (settled,) = setting.ledger.settled
+        assert settled.job_id == waits.job.claims.id
+        assert (settled.kind, settled.reason) == ("release", "not_begun_in_time")
+    else:
+        renewed = len(setting.ledger.renewed)
+        wait_until(lambda: len(setting.ledger.renewed) > renewed + 10)
+        assert setting.ledger.settled == []
+    setting.pipeline.stop()
+
+
+def test_a_run_begins_by_the_end_of_its_first_lease(setting: Setting) -> None:
+    before = time.monotonic()
+    setting.arrive(verified(1))
+    (claimed,) = setting.in_pool()
+    assert before + 30.0 <= claimed.begin_by <= time.monotonic() + 30.0
 
 
 def test_stopping_gives_back_what_has_not_begun(setting: Setting) -> None:

@@ -34,11 +34,17 @@ class Reader:
         return {"card": SECRET}
 
 
-def run(function: Callable[..., Any], given: Claimed, reader: Reader | None = None) -> Outcome:
+def run(
+    function: Callable[..., Any],
+    given: Claimed,
+    reader: Reader | None = None,
+    *,
+    now: float = 0.0,
+) -> Outcome:
     registry = Registry()
     declare = job("payments.capture", queue="fast", retry_on=(ConnectionError,), registry=registry)
     declare(function)
-    return run_claimed(given, registry, reader or Reader(), lambda: 1.0)
+    return run_claimed(given, registry, reader or Reader(), jitter=lambda: 1.0, clock=lambda: now)
 
 
 def card() -> dict[str, Any]:
@@ -52,6 +58,19 @@ def test_a_result() -> None:
 
     outcome = run(task, claimed(attempt=2, args={"a": 1, "b": ["x"]}))
     assert outcome == Outcome("succeeded", result={"a": 1, "b": ["x"], "attempt": 2})
+
+
+def test_a_run_that_comes_too_late_does_not_begin() -> None:
+    ran: list[str] = []
+    reader = Reader(AssertionError("a secret is read"))
+    late = claimed(begin_by=10.0, args=card())
+
+    def task(card: str) -> None:
+        ran.append(card)
+
+    outcome = run(task, late, reader, now=10.1)
+    assert outcome == Outcome("release", error="not_begun_in_time")
+    assert ran == []
 
 
 def test_a_secret_is_taken_out_of_the_result() -> None:

@@ -102,6 +102,13 @@ WORKER: Final[Table] = {
         "self._items.extendleft(reversed(batch))",
         "pass",
     ),
+    "it begins what another may have run meanwhile": (
+        "a worker stands still with jobs in front of its pool",
+        "begun_too_late",
+        _RUN,
+        "if clock() > claimed.begin_by:",
+        "if False:",
+    ),
     "it drops claimed jobs with the connection": (
         "workers lose the broker",
         "unsettled",

@@ -89,6 +89,16 @@ DIRECTED: Final[Mapping[str, Directed]] = {
     "a worker stands still and is outrun": Directed(
         {"slow": 1}, jobs=8, seconds=1.0, is_outrun=True
     ),
+    "a worker stands still with jobs in front of its pool": Directed(
+        {"slow": 1},
+        jobs=16,
+        seconds=0.6,
+        faults=_faults(("pause", "worker", 0.9, 9.0, 0.0)),
+        roles=_TWO,
+        # As below: it knows of short runs alone, and takes more than it has slots.
+        warm=60,
+        settings={**SHORTEST, "COUNTERSIGN_CONCURRENCY": "1"},
+    ),
     "hints come twice": Directed(
         {"quick": 2, "slow": 1},
         jobs=30,
@@ -111,7 +121,8 @@ DIRECTED: Final[Mapping[str, Directed]] = {
         {"slow": 1},
         jobs=12,
         seconds=0.6,
-        faults=_faults(*(("reset", "worker->broker", 0.2 + 0.2 * n, 0.0, 0.0) for n in range(8))),
+        # Celery waits a second where it had to connect more than five times in one.
+        faults=_faults(*(("reset", "worker->broker", 0.2 + 0.4 * n, 0.0, 0.0) for n in range(8))),
         # One slot: others wait in front of it while the connection goes, for the worker knows of
         # short runs alone when it takes them.
         warm=40,

@@ -14,6 +14,18 @@ def attempt_ran_twice(facts: Facts) -> Iterator[Seen]:
             yield Seen(job, facts.ref_of(job), f"attempt {attempt} began {count} times")
 
 
+def begun_too_late(facts: Facts) -> Iterator[Seen]:
+    """No attempt begins after a later one has: that was claimed once this one's lease had ended."""
+    if facts.evidence.clock_moved:
+        return
+    latest: dict[str, int] = {}
+    for run in facts.evidence.runs:
+        if run.event == "begin" and run.attempt < latest.get(run.job, 0):
+            what = f"attempt {run.attempt} began after attempt {latest[run.job]}"
+            yield Seen(run.job, facts.ref_of(run.job), what)
+        latest[run.job] = max(run.attempt, latest.get(run.job, 0))
+
+
 def ran_unclaimed(facts: Facts) -> Iterator[Seen]:
     """What runs was claimed before, by that very attempt."""
     for job, attempt in facts.begun:
@@ -75,8 +87,15 @@ def _secrets(facts: Facts) -> int:
     return sum(sub.kind in ("secret", "invalid") for sub in facts.submissions.values())
 
 
+def _again(facts: Facts) -> int:
+    """How many attempts began of jobs that began more than once."""
+    jobs = Counter(job for job, _ in facts.begun)
+    return 0 if facts.evidence.clock_moved else sum(n for n in jobs.values() if n > 1)
+
+
 RULES: Final = (
     Rule("attempt_ran_twice", "an attempt begins once", lambda f: len(f.begun), attempt_ran_twice),
+    Rule("begun_too_late", "an attempt begins in its turn", _again, begun_too_late),
     Rule("ran_unclaimed", "what runs was claimed", lambda f: len(f.begun), ran_unclaimed),
     Rule("end_unseen", "a success was run to its end", lambda f: len(f.succeeded), end_unseen),
     Rule("effect_missing", "a success has its effect", lambda f: len(f.succeeded), effect_missing),

@@ -267,12 +267,19 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
     ),
     "the fencing token falls": (
         token_fell,
-        {"attempt_fell", "changed_after_settling", "ran_unclaimed", "stale_result"},
+        {
+            "attempt_fell",
+            "begun_too_late",
+            "changed_after_settling",
+            "ran_unclaimed",
+            "stale_result",
+        },
     ),
     "the fencing token leaps": (
         token_leapt,
         {"attempt_fell"},
     ),
+    "an attempt begins after a later one": (lambda s: s.runs.reverse(), {"begun_too_late"}),
     "an attempt too many": (ran_on, {"too_many_attempts"}),
     "an attempt before the job is due": (lambda s: claimed_at(s, 999), {"out_of_time"}),
     "an attempt of an expired job": (lambda s: claimed_at(s, 9000), {"out_of_time"}),

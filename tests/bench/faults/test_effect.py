@@ -19,7 +19,7 @@ from bench.faults.checker import check
 from bench.faults.evidence import Scanned
 from bench.faults.inject import KINDS, inject
 from bench.faults.keeper import Exit, Keeper
-from bench.faults.outcome import Injected, Outcome, Terms, unexplained
+from bench.faults.outcome import Injected, Outcome, Terms, concerns, unexplained
 from bench.faults.plan import Fault
 from bench.faults.proxy import Proxies
 from bench.faults.system import free_ports
@@ -127,8 +127,30 @@ def test_an_exit_without_a_fault_before_it_is_told() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("kind", "target", "part", "may"),
+    [
+        ("kill", "worker", "worker", True),
+        ("kill", "worker child", "worker", True),
+        ("silence", "worker->ledger", "worker", True),
+        ("kill", "redis", "worker", True),
+        ("wipe-queue", "fast", "worker", True),
+        ("rotate-certificates", "everything", "worker", True),
+        ("kill", "worker-2", "worker", False),
+        ("silence", "client->gateway", "gateway", False),
+        ("kill", "gateway", "redis", False),
+        ("silence", "worker->ledger", "redis", False),
+        ("disk", "vault", "redis", False),
+    ],
+)
+def test_a_part_ends_by_a_fault_of_its_own_or_of_a_server_it_needs(
+    kind: str, target: str, part: str, may: bool
+) -> None:
+    assert concerns(fault(kind, target), part) is may
+
+
 def test_no_fault_explains_a_crash_of_the_program_itself() -> None:
-    done = Injected(fault("kill"), 5.0, 6.0, "", "seen")
+    done = Injected(fault("kill", "gateway"), 5.0, 6.0, "", "seen")
     exits = [Exit("gateway", 105.5, -signal.SIGABRT), Exit("gateway", 105.5, -signal.SIGKILL)]
     assert unexplained(exits, [done], 100.0) == (
         "gateway ended with status -6 at 6 s, by no fault",

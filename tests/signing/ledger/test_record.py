@@ -141,9 +141,8 @@ def test_a_reply_that_is_nothing_of_the_kind_is_invalid(read: Any, odd: Any) -> 
     assert caught.value.__cause__ is None
 
 
-hints = st.lists(
-    st.builds(Hint, words, words, words, st.integers(0, 9), st.binary(max_size=30)), max_size=4
-)
+seals = st.text(max_size=30).map(str.encode)
+hints = st.lists(st.builds(Hint, words, words, words, st.integers(0, 9), seals), max_size=4)
 
 
 @given(hints)
@@ -162,8 +161,9 @@ def test_hints_come_back_as_they_were(listed: list[Hint]) -> None:
     assert taken_from(reply) == TakenJobs(tuple(listed), ())
 
 
-def test_a_seal_that_cannot_be_unpacked_is_named_and_stops_no_other() -> None:
-    reply = [b"id-1", b"fast", b"sample.task", b"0", b"{}"]
+@pytest.mark.parametrize("seal", [b"{}", pack(b"\xff")], ids=["not packed", "not UTF-8"])
+def test_a_seal_that_cannot_be_read_is_named_and_stops_no_other(seal: bytes) -> None:
+    reply = [b"id-1", b"fast", b"sample.task", b"0", seal]
     reply += [b"id-2", b"fast", b"sample.task", b"0", pack(b"{}")]
     taken = taken_from(reply)
     assert taken.unreadable == ("id-1",)
