@@ -111,7 +111,7 @@ WORKER: Final[Table] = {
     ),
     "it drops claimed jobs with the connection": (
         "workers lose the broker",
-        "unsettled",
+        "unsettled lost_unexplained",
         "workers/consumer.py",
         "    def on_close(self) -> None:",
         "    def on_close_of_nobody(self) -> None:",

@@ -121,8 +121,8 @@ DIRECTED: Final[Mapping[str, Directed]] = {
         {"slow": 1},
         jobs=12,
         seconds=0.6,
-        # Celery waits a second where it had to connect more than five times in one.
-        faults=_faults(*(("reset", "worker->broker", 0.2 + 0.4 * n, 0.0, 0.0) for n in range(8))),
+        # It is connected again after half a second or so.
+        faults=_faults(*(("reset", "worker->broker", 0.3 + n, 0.0, 0.0) for n in range(5))),
         # One slot: others wait in front of it while the connection goes, for the worker knows of
         # short runs alone when it takes them.
         warm=40,

@@ -100,14 +100,19 @@ def stale_result(facts: Facts) -> Iterator[Seen]:
             yield Seen(item.job, item.ref, "it succeeded without a result")
 
 
+#: Why an attempt ends that its worker's pool said nothing of.
+_GIVEN_UP: Final = frozenset({"worker_lost", "not_begun_in_time"})
+
+
 def lost_unexplained(facts: Facts) -> Iterator[Seen]:
-    """No attempt is given up for lost where nothing was done to its worker."""
+    """No attempt is given up where nothing was done to its worker."""
     if facts.evidence.losses_explained:
         return
     for item in facts.jobs.values():
         for before, after in pairwise(item.changes):
-            if before.state == "running" and after.error == "worker_lost":
-                yield Seen(item.job, item.ref, f"attempt {before.attempt} was given up for lost")
+            if before.state == "running" and after.error in _GIVEN_UP:
+                what = f"attempt {before.attempt} was given up: {after.error}"
+                yield Seen(item.job, item.ref, what)
 
 
 def secret_kept(facts: Facts) -> Iterator[Seen]:
@@ -216,7 +221,7 @@ RULES: Final = (
         hold_ignored,
     ),
     Rule("stale_result", "the settling attempt's result is kept", _with_results, stale_result),
-    Rule("lost_unexplained", "no attempt is lost for nothing", _losses, lost_unexplained),
+    Rule("lost_unexplained", "no attempt is given up for nothing", _losses, lost_unexplained),
     Rule("secret_kept", "secrets end with their jobs", _secrets, secret_kept),
     Rule("secret_stored", "Vault has no settled job's secret", _secrets, secret_stored),
     Rule("replay_differs", "the ledger is what its log says", _jobs, replay_differs),
