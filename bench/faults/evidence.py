@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from bench.faults.history import History
 from bench.faults.journal import Entry
+
+#: Why an attempt ends that its worker's pool said nothing of.
+LOSSES: Final = frozenset({"worker_lost", "not_begun_in_time"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Evidence:
         quarantine: reasons and how often the quarantine has each.
         explained: those of them that the campaign's own faults explain.
         torn: lines of the log of runs that were not whole.
-        losses_explained: something was done for which a worker may lose a job.
+        losses_explained: reasons of `LOSSES` for which something was done.
         clock_moved: Redis's clock was, so that leases ended at other times than workers think.
     """
 
@@ -74,5 +77,5 @@ class Evidence:
     stored: frozenset[str] = frozenset()
     explained: frozenset[str] = frozenset()
     torn: int = 0
-    losses_explained: bool = True
+    losses_explained: frozenset[str] = LOSSES
     clock_moved: bool = False

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import redis
 
-from bench.faults.evidence import Evidence, FinalRecord
+from bench.faults.evidence import LOSSES, Evidence, FinalRecord
 from bench.faults.history import read_history
 from bench.faults.journal import read_journal
 from bench.faults.secrecy import scan
@@ -45,7 +45,7 @@ def gather(
     extra: Iterable[Source] = (),
     database: int = 0,
     explained: frozenset[str] = frozenset(),
-    losses_explained: bool = True,
+    losses_explained: frozenset[str] = LOSSES,
     clock_moved: bool = False,
 ) -> Evidence:
     """Collect everything; `ledger` is the superuser's client of the Redis that still runs.
@@ -58,7 +58,7 @@ def gather(
         extra: names and bytes to be searched besides.
         database: the ledger's number.
         explained: reasons for which the campaign's own faults put messages into the quarantine.
-        losses_explained: the campaign's faults let workers lose jobs.
+        losses_explained: reasons of `LOSSES` for which the campaign's faults let workers lose jobs.
         clock_moved: they moved Redis's clock.
 
     Raises:

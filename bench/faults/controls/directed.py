@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from bench.faults.evidence import LOSSES
 from bench.faults.jobs import Kind
 from bench.faults.plan import Fault
 
@@ -27,7 +28,8 @@ class Directed:
         warm: quick jobs that have settled before all this begins.
         doubles: each hint lies in its queue twice.
         is_outrun: the worker stands still until a rival has claimed what it runs.
-        may_lose_leases: a fault explains that a worker loses one.
+        losses: for which of these reasons faults explain that an attempt is given up.
+        least_effects: of so many faults an effect is to be seen; `None`: of each.
     """
 
     weights: Mapping[Kind, int]
@@ -39,7 +41,8 @@ class Directed:
     warm: int = 8
     doubles: bool = False
     is_outrun: bool = False
-    may_lose_leases: bool = True
+    losses: frozenset[str] = LOSSES
+    least_effects: int | None = None
     settings: Mapping[str, str] = field(default_factory=lambda: SHORTEST)
 
     @property
@@ -57,13 +60,14 @@ DIRECTED: Final[Mapping[str, Directed]] = {
     "nothing is broken": Directed(
         {"quick": 30, "secret": 20, "slow": 20, "flaky": 15, "failing": 10, "later": 5},
         calls_back=True,
-        may_lose_leases=False,
+        losses=frozenset(),
     ),
     "a run takes longer than a lease": Directed(
         {"slow": 1},
         jobs=12,
         faults=_faults(("pause", "worker child", 1.0, 6.0, 0.0)),
-        may_lose_leases=False,
+        # What that child was given and had not begun.
+        losses=frozenset({"not_begun_in_time"}),
     ),
     "queues are wiped": Directed(
         {"quick": 60, "slow": 10},
@@ -121,13 +125,14 @@ DIRECTED: Final[Mapping[str, Directed]] = {
         {"slow": 1},
         jobs=12,
         seconds=0.6,
-        # It is connected again after half a second or so.
-        faults=_faults(*(("reset", "worker->broker", 0.3 + n, 0.0, 0.0) for n in range(5))),
+        faults=_faults(*(("reset", "worker->broker", 0.2 + 0.2 * n, 0.0, 0.0) for n in range(8))),
         # One slot: others wait in front of it while the connection goes, for the worker knows of
         # short runs alone when it takes them.
         warm=40,
         settings={**SHORTEST, "COUNTERSIGN_CONCURRENCY": "1"},
-        may_lose_leases=False,
+        losses=frozenset(),
+        # A worker that has enough to do notices only then that its broker is gone.
+        least_effects=2,
     ),
     "the gateway loses the ledger": Directed(
         {"quick": 1},
@@ -150,6 +155,6 @@ DIRECTED: Final[Mapping[str, Directed]] = {
         {"quick": 1},
         faults=_faults(("kill", "gateway", 2.0, 0.0, 0.0)),
         calls_back=True,
-        may_lose_leases=False,
+        losses=frozenset(),
     ),
 }

@@ -139,7 +139,7 @@ class Site:
                 secrets=[jobs.canary(SEED)],
                 stored=system.jobs_with_secrets(),
                 explained=DOUBLED if directed.takes_more else frozenset(),
-                losses_explained=directed.may_lose_leases,
+                losses_explained=directed.losses,
             )
         return check(found)
 

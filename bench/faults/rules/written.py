@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
+from bench.faults.evidence import LOSSES
 from bench.faults.history import Change, JobHistory
 from bench.faults.rules.facts import Facts, Rule, Seen
 from signing.ledger.states import TERMINAL, TRANSITIONS
@@ -100,17 +101,12 @@ def stale_result(facts: Facts) -> Iterator[Seen]:
             yield Seen(item.job, item.ref, "it succeeded without a result")
 
 
-#: Why an attempt ends that its worker's pool said nothing of.
-_GIVEN_UP: Final = frozenset({"worker_lost", "not_begun_in_time"})
-
-
 def lost_unexplained(facts: Facts) -> Iterator[Seen]:
     """No attempt is given up where nothing was done to its worker."""
-    if facts.evidence.losses_explained:
-        return
+    given_up = LOSSES - facts.evidence.losses_explained
     for item in facts.jobs.values():
         for before, after in pairwise(item.changes):
-            if before.state == "running" and after.error in _GIVEN_UP:
+            if before.state == "running" and after.error in given_up:
                 what = f"attempt {before.attempt} was given up: {after.error}"
                 yield Seen(item.job, item.ref, what)
 
@@ -180,7 +176,7 @@ def _same(last: Change | None, state: str, attempt: int) -> bool:
 
 
 def _losses(facts: Facts) -> int:
-    return 0 if facts.evidence.losses_explained else _claims(facts)
+    return 0 if facts.evidence.losses_explained >= LOSSES else _claims(facts)
 
 
 def _secrets(facts: Facts) -> int:

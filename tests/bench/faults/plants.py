@@ -316,7 +316,7 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
         {"server_error"},
     ),
     "a worker lost a job, and nothing was done to it": (
-        lambda s: s.rest.update(losses_explained=False),
+        lambda s: s.rest.update(losses_explained=frozenset()),
         {"lost_unexplained"},
     ),
     "a settled job's secret is left": (lambda s: s.purged.clear(), {"secret_kept"}),

@@ -42,7 +42,9 @@ def test_a_load_without_faults_is_without_violations(own_stack: Stack, tmp_path:
     paths = own_stack.servers.paths
     places = Places(journal, sink.directory, paths.redis / APPEND_ONLY, (own_stack.logs,))
     verdict = check(
-        gather(places, ledger, secrets=[canary(3)], stored=frozenset(), losses_explained=False)
+        gather(
+            places, ledger, secrets=[canary(3)], stored=frozenset(), losses_explained=frozenset()
+        )
     )
     assert verdict.violations == ()
     assert verdict.counts.submissions["accepted"] == counts.accepted >= 150
