@@ -150,6 +150,8 @@ DIRECTED: Final[Mapping[str, Directed]] = {
         faults=_faults(
             *(("cut", "client->gateway", 0.3 + 0.35 * n, 0.12, 20.0) for n in range(10)),
         ),
+        # Each is short: whether an answer is under way then is luck.
+        least_effects=5,
     ),
     "the gateway is killed": Directed(
         {"quick": 1},
