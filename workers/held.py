@@ -86,11 +86,11 @@ class HeldJobs:
                 and now > held.begun_at + held.claimed.job.claims.time_limit + grace_s
             ]
 
-    def never_begun(self, now: float, grace_s: float) -> list[Claimed]:
+    def never_begun(self, now: float, grace_s: float) -> list[Held]:
         """Those whose run should have begun by then, and a grace ago."""
         with self._lock:
             return [
-                held.claimed
+                held
                 for held in self._held.values()
                 if held.begun_at is None
                 and not held.decided

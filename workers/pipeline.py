@@ -92,6 +92,8 @@ class Pipeline:
         self._to_pool: Callable[[Claimed], None] = _no_pool
         self._closing = False
         self._kept_back: deque[Held] = deque()
+        #: Places of attempts that were given up, and that the pool has still.
+        self._late: dict[tuple[str, int], Callable[[], None]] = {}
         self.window = window
         self.held = HeldJobs()
         self._claims = WorkQueue(
@@ -157,8 +159,9 @@ class Pipeline:
         """Take in how a run ended (after step 4); the first word on an attempt counts."""
         held = self.held.decide(claimed)
         if held is None:
+            self._late.pop((claimed.job.claims.id, claimed.attempt), _nothing)()
             return
-        if held.begun_at is not None:
+        if held.begun_at is not None and outcome.kind != "release":
             self.window.ran(time.monotonic() - held.begun_at)
         self._give_back(held)
         finished = Finished(claimed, outcome)
@@ -225,6 +228,16 @@ class Pipeline:
         else:
             self._kept_back.append(held)
 
+    def _give_up(self, held: Held) -> None:
+        """Release what the pool has not begun; its place is free once the pool lets go of it."""
+        claimed = held.claimed
+        key = (claimed.job.claims.id, claimed.attempt)
+        self._late[key] = held.release
+        if self.held.decide(claimed) is None:
+            del self._late[key]  # it ended just now, and gave its place back
+            return
+        self._settlements.put((unsealed_settlement(Finished(claimed, NOT_BEGUN_IN_TIME)), None))
+
     def _delete(self, batch: Sequence[str]) -> None:  # 6
         for path in batch:
             self._delete_secret(path)
@@ -236,8 +249,8 @@ class Pipeline:
         for claimed in self.held.overdue(now, OVERDUE_S):
             self.finished(claimed, Outcome("failed", error="time_limit_exceeded"))
         if now < self._heard_at + STOOD_STILL_S and now > self._heard_since + OVERDUE_S:
-            for claimed in self.held.never_begun(now, OVERDUE_S):
-                self.finished(claimed, NOT_BEGUN_IN_TIME)
+            for late in self.held.never_begun(now, OVERDUE_S):
+                self._give_up(late)
         if now < self._renew_at:
             return
         held = self.held.attempts()
@@ -247,6 +260,10 @@ class Pipeline:
             if lost:
                 _log.warning("%d leases were lost; their outcomes will not count", lost)
         self._renew_at = now + self._renew_every_s
+
+
+def _nothing() -> None:
+    """Nothing is to be given back."""
 
 
 def _no_pool(_claimed: Claimed) -> None:

@@ -21,7 +21,7 @@ FIRST_DELAY_MS: Final = 1_000
 MAX_DELAY_MS: Final = 600_000
 
 _log = logging.getLogger(__name__)
-#: Its worker stood still, or its pool was busy, for as long as the lease.
+#: Its worker stood still, its pool was busy, or Vault slow, for as long as the lease.
 NOT_BEGUN_IN_TIME: Final = Outcome("release", error="not_begun_in_time")
 _OVER_TIME: Final = Outcome(
     "failed", error="time_limit_exceeded", error_type=SoftTimeLimitExceeded.__name__
@@ -46,7 +46,7 @@ def run_claimed(
         clock: the machine's monotonic one, in seconds.
     """
     if clock() > claimed.begin_by:
-        return NOT_BEGUN_IN_TIME
+        return NOT_BEGUN_IN_TIME  # without a call to Vault
     delay = retry_delay_ms(claimed.attempt, jitter())
     try:
         ready = resolve(claimed, reader)  # 3
@@ -56,6 +56,8 @@ def run_claimed(
         return Outcome("failed", error="secret_unavailable", error_type=error.code)
     except SoftTimeLimitExceeded:
         return _OVER_TIME
+    if clock() > claimed.begin_by:
+        return NOT_BEGUN_IN_TIME
     definition = registry[claimed.job.claims.task]
     return run_ready(ready, definition, delay)  # 4
 

@@ -5,7 +5,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -39,6 +39,8 @@ PURGE_S: Final = 40.0
 #: So long the load may go on after the last fault, to make up for what was refused.
 LOAD_AFTER_S: Final = 90.0
 TELL_EVERY_S: Final = 10.0
+#: So long after Redis's clock was put right leases may have another end than workers think.
+MOVED_AFTER_S: Final = 15.0
 #: What faults, by kind, explain in the quarantine: a worker whose clock is an hour behind refuses.
 EXPLAINED: Final = {"issued_in_future": frozenset({"clock", "ledger-clock"})}
 #: A file among the logs with a text in it that the search for secrets has to find.
@@ -64,13 +66,15 @@ class Campaign:
         #: would take what the other left for what was there, and bring it back.
         self._targets = {fault.target: threading.Lock() for fault in terms.faults}
         self._begun = 0.0
+        #: The same by the clock on the wall.
+        self._at = 0.0
         #: What is wrong with the campaign itself.
         self._broken: list[str] = []
 
     def run(self) -> Outcome:
         """Load and faults, until all faults are mended and all jobs have settled; then check."""
         started_at = datetime.now(UTC)
-        self._begun = time.monotonic()
+        self._begun, self._at = time.monotonic(), time.time()
         sending = self._thread("load", self._load)
         releasing = self._thread("operator", self._release)
         try:
@@ -219,12 +223,19 @@ class Campaign:
                 secrets=[jobs.canary(self.terms.seed), control],
                 stored=self.system.jobs_with_secrets(),
                 explained=frozenset(word for word, by in EXPLAINED.items() if by & kinds),
-                clock_moved="ledger-clock" in kinds,
+                clock_moved=tuple(self._ledger_clock_moved()),
             )
         found, was_found = without_control(found)
         if not was_found:
             self._broken.append("the search for secrets does not find what was planted for it")
         return check(found)
+
+    def _ledger_clock_moved(self) -> Iterator[tuple[int, int]]:
+        """From when to when, ms, Redis's clock was another than the others'."""
+        for each in self._injected:
+            if each.fault.kind == "ledger-clock":
+                end = each.ended + MOVED_AFTER_S
+                yield round(1000 * (self._at + each.begun)), round(1000 * (self._at + end))
 
     def _report(self, outcome: Outcome, started_at: datetime, notes: Mapping[str, Any]) -> None:
         done = (each.fault for each in outcome.injected if each.done)

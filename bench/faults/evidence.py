@@ -7,18 +7,25 @@ from typing import Final, Literal
 from bench.faults.history import History
 from bench.faults.journal import Entry
 
-#: Why an attempt ends that its worker's pool said nothing of.
+#: So far the clocks of a campaign's processes are moved.
+HOUR_MS: Final = 3_600_000
+#: Why an attempt ends of which nobody knows how its run ended, or that had none.
 LOSSES: Final = frozenset({"worker_lost", "not_begun_in_time"})
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A line of the log of runs: a task's function began, or is about to return."""
+    """A line of the log of runs: a task's function began, or is about to return.
+
+    Attributes:
+        at: by the clock of the process that wrote it, ms; it may be `HOUR_MS` off.
+    """
 
     event: Literal["begin", "end"]
     job: str
     ref: str
     attempt: int
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +70,8 @@ class Evidence:
         explained: those of them that the campaign's own faults explain.
         torn: lines of the log of runs that were not whole.
         losses_explained: reasons of `LOSSES` for which something was done.
-        clock_moved: Redis's clock was, so that leases ended at other times than workers think.
+        clock_moved: from when to when, ms, Redis's clock was, so that leases ended at other times
+            than workers think.
     """
 
     journal: tuple[Entry, ...]
@@ -78,4 +86,4 @@ class Evidence:
     explained: frozenset[str] = frozenset()
     torn: int = 0
     losses_explained: frozenset[str] = LOSSES
-    clock_moved: bool = False
+    clock_moved: tuple[tuple[int, int], ...] = ()

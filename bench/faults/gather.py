@@ -46,7 +46,7 @@ def gather(
     database: int = 0,
     explained: frozenset[str] = frozenset(),
     losses_explained: frozenset[str] = LOSSES,
-    clock_moved: bool = False,
+    clock_moved: tuple[tuple[int, int], ...] = (),
 ) -> Evidence:
     """Collect everything; `ledger` is the superuser's client of the Redis that still runs.
 
@@ -59,7 +59,7 @@ def gather(
         database: the ledger's number.
         explained: reasons for which the campaign's own faults put messages into the quarantine.
         losses_explained: reasons of `LOSSES` for which the campaign's faults let workers lose jobs.
-        clock_moved: they moved Redis's clock.
+        clock_moved: from when to when, ms, they moved Redis's clock.
 
     Raises:
         AofDamaged, ValueError, OSError, RedisError: what cannot be read is not judged.

@@ -9,7 +9,7 @@ from typing import Final
 
 from bench.faults.checker import Verdict
 from bench.faults.keeper import Exit
-from bench.faults.plan import EVERYTHING, QUEUES, ROLES, Broker, Fault
+from bench.faults.plan import EVERYTHING, ROLES, Broker, Fault
 
 #: How long after the last fault everything may take to settle.
 DRAIN_S: Final = 150.0
@@ -25,8 +25,12 @@ AFTERMATH_S: Final = 10.0
 CRASHES: Final = frozenset(
     {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
 )
-#: What a fault on a server is said to be done to.
-SERVERS: Final = frozenset({"redis", "vault", "rabbitmq", "broker", *QUEUES})
+#: What a fault on a server is said to be done to, and kinds that take nothing away that a role
+#: needs at its start.
+SERVERS: Final = frozenset({"redis", "vault", "rabbitmq", "broker"})
+HARMLESS: Final = frozenset({"forget-scripts"})
+#: What is ended with RabbitMQ's node, or to wipe it.
+RABBIT: Final = frozenset({"rabbitmq", "epmd"})
 NO_EFFECT: Final = "no effect"
 NOT_INJECTED: Final = "not injected"
 NOT_MENDED: Final = "not mended"
@@ -168,9 +172,9 @@ def concerns(fault: Fault, part: str) -> bool:
     A role ends where a server that it needs at its start is away.
     """
     own = fault.target.partition("->")[0].partition(" ")[0]
-    if part in ROLES and own in SERVERS:
+    if part in ROLES and own in SERVERS and fault.kind not in HARMLESS:
         return True
-    return own in (part, EVERYTHING) or (part == "epmd" and own in SERVERS)
+    return own in (part, EVERYTHING) or (part in RABBIT and own in {"rabbitmq", "broker"})
 
 
 def by_kind(injected: Sequence[Injected]) -> Mapping[str, int]:

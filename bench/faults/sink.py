@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.faults.evidence import Effect, Run
-from signing.times import to_rfc3339
+from signing.times import from_rfc3339, to_rfc3339
 
 _RUNS, _EFFECTS, _ASIDE = "runs.log", "effects", "aside"
 
@@ -74,7 +74,8 @@ def read_runs(directory: Path) -> Runs:
         if told is None:
             torn += 1
         else:
-            runs.append(Run(told["event"], told["job"], told["ref"], told["attempt"]))
+            at = from_rfc3339(told["at"])
+            runs.append(Run(told["event"], told["job"], told["ref"], told["attempt"], at))
     return Runs(tuple(runs), torn)
 
 

@@ -268,6 +268,11 @@ def test_what_its_pool_does_not_begin_is_given_back_where_the_pool_would_be_hear
         (settled,) = setting.ledger.settled
         assert settled.job_id == waits.job.claims.id
         assert (settled.kind, settled.reason) == ("release", "not_begun_in_time")
+        assert setting.released == []  # the pool has it still
+        setting.pipeline.finished(waits, Outcome("release", error="not_begun_in_time"))
+        assert setting.released == [settled.job_id]
+        setting.pipeline.finished(waits, DONE)
+        assert setting.released == [settled.job_id]
     else:
         renewed = len(setting.ledger.renewed)
         wait_until(lambda: len(setting.ledger.renewed) > renewed + 10)

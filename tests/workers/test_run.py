@@ -73,6 +73,20 @@ def test_a_run_that_comes_too_late_does_not_begin() -> None:
     assert ran == []
 
 
+def test_a_run_whose_secrets_came_too_late_does_not_begin() -> None:
+    ran: list[str] = []
+
+    def task(card: str) -> None:
+        ran.append(card)
+
+    registry = Registry()
+    job("payments.capture", queue="fast", registry=registry)(task)
+    times = iter([9.0, 10.1])
+    late = claimed(begin_by=10.0, args=card())
+    outcome = run_claimed(late, registry, Reader(), jitter=lambda: 1.0, clock=lambda: next(times))
+    assert (outcome, ran) == (Outcome("release", error="not_begun_in_time"), [])
+
+
 def test_a_secret_is_taken_out_of_the_result() -> None:
     def task(card: str) -> Any:
         return {"whole": card, "inside": f"<{card}>", "length": len(card)}

@@ -105,9 +105,9 @@ WORKER: Final[Table] = {
     "it begins what another may have run meanwhile": (
         "a worker stands still with jobs in front of its pool",
         "begun_too_late",
-        _RUN,
-        "if clock() > claimed.begin_by:",
-        "if False:",
+        _PIPELINE,
+        "begin_by = time.monotonic() + self._lease_s",
+        "begin_by = math.inf",
     ),
     "it drops claimed jobs with the connection": (
         "workers lose the broker",

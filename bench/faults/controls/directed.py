@@ -129,7 +129,12 @@ DIRECTED: Final[Mapping[str, Directed]] = {
         # One slot: others wait in front of it while the connection goes, for the worker knows of
         # short runs alone when it takes them.
         warm=40,
-        settings={**SHORTEST, "COUNTERSIGN_CONCURRENCY": "1"},
+        settings={
+            **SHORTEST,
+            "COUNTERSIGN_CONCURRENCY": "1",
+            # Longer than what waits takes.
+            "COUNTERSIGN_LEASE_SECONDS": "10",
+        },
         losses=frozenset(),
         # A worker that has enough to do notices only then that its broker is gone.
         least_effects=2,

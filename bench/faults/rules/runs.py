@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from bench.faults.evidence import HOUR_MS, Run
 from bench.faults.rules.facts import Facts, Rule, Seen
 
 
@@ -16,11 +17,10 @@ def attempt_ran_twice(facts: Facts) -> Iterator[Seen]:
 
 def begun_too_late(facts: Facts) -> Iterator[Seen]:
     """No attempt begins after a later one has: that was claimed once this one's lease had ended."""
-    if facts.evidence.clock_moved:
-        return
     latest: dict[str, int] = {}
     for run in facts.evidence.runs:
-        if run.event == "begin" and run.attempt < latest.get(run.job, 0):
+        is_late = run.event == "begin" and run.attempt < latest.get(run.job, 0)
+        if is_late and not _clock_moved(run, facts):
             what = f"attempt {run.attempt} began after attempt {latest[run.job]}"
             yield Seen(run.job, facts.ref_of(run.job), what)
         latest[run.job] = max(run.attempt, latest.get(run.job, 0))
@@ -87,10 +87,18 @@ def _secrets(facts: Facts) -> int:
     return sum(sub.kind in ("secret", "invalid") for sub in facts.submissions.values())
 
 
+def _clock_moved(run: Run, facts: Facts) -> bool:
+    """Whether Redis's clock was moved at that time, or at what a moved clock took for it."""
+    times = (run.at - HOUR_MS, run.at, run.at + HOUR_MS)
+    windows = facts.evidence.clock_moved
+    return any(begin <= at <= end for at in times for begin, end in windows)
+
+
 def _again(facts: Facts) -> int:
     """How many attempts began of jobs that began more than once."""
     jobs = Counter(job for job, _ in facts.begun)
-    return 0 if facts.evidence.clock_moved else sum(n for n in jobs.values() if n > 1)
+    begun = (run for run in facts.evidence.runs if run.event == "begin")
+    return sum(jobs[run.job] > 1 and not _clock_moved(run, facts) for run in begun)
 
 
 RULES: Final = (

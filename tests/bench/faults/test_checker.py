@@ -1,5 +1,7 @@
 """Every rule of the checker: silent on a clean campaign, and red on the fault that it is for."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench.faults.checker import RULES, check
@@ -21,6 +23,17 @@ def test_what_is_planted_is_found(plant: Plant, rules: set[str]) -> None:
     story = clean_story()
     plant(story)
     assert broken(story) == rules
+
+
+@pytest.mark.parametrize("clock_s", [-3600, 0, 3600])
+@pytest.mark.parametrize(("at", "excused"), [(99, False), (100, True), (200, True), (201, False)])
+def test_a_late_attempt_is_explained_while_the_ledgers_clock_was_moved(
+    at: int, excused: bool, clock_s: int
+) -> None:
+    story = clean_story()
+    story.runs = [replace(run, at=at + 1000 * clock_s) for run in reversed(story.runs)]
+    story.rest.update(clock_moved=((100, 200),))
+    assert broken(story) == (set() if excused else {"begun_too_late"})
 
 
 def test_every_rule_is_shown_to_fail() -> None:
