@@ -133,7 +133,12 @@ def build_app(settings: GatewaySettings, sources: Sources) -> Starlette:
                 # No path here needs encoding: one that has it names something else, whatever it
                 # is decoded to.
                 raise HTTPException(404)
-            return await handler(connected[0], request)
+            try:
+                return await handler(connected[0], request)
+            except asyncio.CancelledError:
+                # uvicorn ends what still runs when its time to stop is over, and answers 500 for
+                # it (uvicorn/protocols/http/httptools_impl.py, `run_asgi`).
+                raise LedgerUnavailable("the gateway stopped before it could answer") from None
 
         return Route(path, call, methods=[method])
 

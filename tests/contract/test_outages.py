@@ -95,3 +95,16 @@ def test_a_sealed_vault_is_one_that_does_not_serve(fragile: Fragile) -> None:
         assert readiness(fragile) == (503, {"ledger": "ok", "vault": "vault_unavailable"})
     fragile.servers.local.start_vault()
     fragile.wait_until(lambda: takes_jobs(fragile))
+
+
+def test_a_gateway_that_stops_tells_who_waits_so(fragile: Fragile) -> None:
+    place = post(fragile.acme, job() | {"delay": 3600}).headers["location"]
+    gateway = fragile.stack.processes["gateway"]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(get, fragile.acme, f"{place}?wait=30")
+        for _ in range(20):  # asked for later, and answered while the other waits
+            assert get(fragile.acme, place).json["status"] == "queued"
+        gateway.terminate()
+        refused(waiting.result(), 503, "ledger_unavailable")
+    gateway.stop()
+    del fragile.stack.processes["gateway"]
