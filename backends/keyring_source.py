@@ -3,13 +3,12 @@
 from base64 import b64decode
 from typing import Any, Final
 
-import requests
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from hvac.exceptions import Forbidden, InvalidPath, VaultError
+from hvac.exceptions import Forbidden, InvalidPath
 
 from backends.errors import VaultDenied, VaultUnavailable
 from backends.transit import JOB_KEY, RESULT_KEY
-from backends.vault_login import VaultLogin
+from backends.vault_login import UNREACHED, VaultLogin, unavailable
 from signing.keyring import Keyring, Role, SealKey
 from signing.times import TimeInvalid, from_rfc3339
 
@@ -31,8 +30,8 @@ def load_keyring(login: VaultLogin) -> Keyring:
         return login.ask(_keyring)
     except Forbidden:
         raise VaultDenied("Vault refuses to tell the keyring: check this role's policy") from None
-    except (VaultError, requests.RequestException) as error:
-        raise VaultUnavailable(f"Vault does not serve: {type(error).__name__}") from None
+    except UNREACHED as error:
+        raise unavailable(error) from None
     except (AttributeError, KeyError, TypeError, ValueError, TimeInvalid):
         raise VaultUnavailable("Vault's keyring is not of its form") from None
 

@@ -4,10 +4,9 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import hvac
-import requests
 from hvac.exceptions import Forbidden, InvalidRequest, VaultError
 
 from backends.errors import VaultDenied, VaultUnavailable
@@ -19,6 +18,9 @@ TIMEOUT_S = 5
 RENEW_AT = 2 / 3  # of a token's life
 #: A token that could not be renewed counts until its end; so long until Vault is asked again.
 RENEW_AGAIN_S = 5.0
+#: What hvac raises where Vault does not serve. The errors of `requests` are OSErrors, and so is the
+#: one for a certificate's file that is away while a new one takes its place.
+UNREACHED: Final = (VaultError, OSError)
 #: So long one failure answers for all who ask.
 FAILURE_S = 1.0
 
@@ -123,19 +125,19 @@ class VaultLogin:
                 answer = self._client(old.value).auth.token.renew_self()
             except (Forbidden, InvalidRequest):
                 pass  # revoked or at its longest life: log in again
-            except (VaultError, requests.RequestException) as error:
+            except UNREACHED as error:
                 again = self._monotonic() + RENEW_AGAIN_S
                 if self._counts(old):
                     return replace(old, renew_at=again)
-                raise _unavailable(error) from None
+                raise unavailable(error) from None
             else:
                 return _token_of(answer, now)
         try:
             return _token_of(self._log_in(), now)
         except (Forbidden, InvalidRequest):
             raise VaultDenied("Vault refuses this role's credentials") from None
-        except (VaultError, requests.RequestException) as error:
-            raise _unavailable(error) from None
+        except UNREACHED as error:
+            raise unavailable(error) from None
 
     def _log_in(self) -> Any:
         settings = self._settings
@@ -180,5 +182,6 @@ def _token_of(answer: Any, now: float) -> _Token:
     )
 
 
-def _unavailable(error: Exception) -> VaultUnavailable:
+def unavailable(error: Exception) -> VaultUnavailable:
+    """Say which of `UNREACHED` it was, by its kind alone: its text may show addresses and paths."""
     return VaultUnavailable(f"Vault does not serve: {type(error).__name__}")

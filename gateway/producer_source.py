@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-import requests
-from hvac.exceptions import Forbidden, InvalidPath, VaultError
+from hvac.exceptions import Forbidden, InvalidPath
 
-from backends.errors import VaultDenied, VaultUnavailable
+from backends.errors import VaultDenied
 from backends.keyring_source import CONFIG_MOUNT
-from backends.vault_login import VaultLogin
+from backends.vault_login import UNREACHED, VaultLogin, unavailable
 from gateway.registration import Registration, RegistrationInvalid, parse_registration
 
 
@@ -24,8 +23,8 @@ def load_registrations(
         documents = login.ask(_documents)
     except Forbidden:
         raise VaultDenied("Vault refuses the registrations: check the gateway's policy") from None
-    except (VaultError, requests.RequestException) as error:
-        raise VaultUnavailable(f"Vault does not serve: {type(error).__name__}") from None
+    except UNREACHED as error:
+        raise unavailable(error) from None
     registrations = []
     for name, document in documents:
         if document is None:

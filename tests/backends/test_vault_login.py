@@ -203,6 +203,19 @@ def test_a_sealed_or_failing_vault_is_unavailable(
     assert "sealed" not in caught.value.message
 
 
+def test_a_certificate_whose_file_is_away_for_a_moment_leaves_vault_unavailable(
+    gateway_vault: VaultSettings, clock: Clock, tmp_path: Path
+) -> None:
+    cert = tmp_path / "certificate.pem"
+    vault = VaultLogin(replace(gateway_vault, tls=replace(gateway_vault.tls, cert=cert)), clock)
+    with pytest.raises(VaultUnavailable) as caught:
+        vault.token()
+    assert str(tmp_path) not in caught.value.message
+    cert.write_bytes(gateway_vault.tls.cert.read_bytes())
+    clock.now += FAILURE_S
+    assert vault.token()
+
+
 def test_a_token_that_cannot_be_renewed_now_is_used_until_its_end(
     gateway_vault: VaultSettings, stub_vault: StubVault, clock: Clock
 ) -> None:

@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +25,11 @@ class Fragile:
     servers: Servers
     stack: Stack
     acme: Producer
+
+    @property
+    def hasty(self) -> Producer:
+        """The same producer where it asks once, whatever the answer."""
+        return replace(self.acme, patience_s=0.0)
 
     @classmethod
     @contextmanager

@@ -17,7 +17,7 @@ WITH_SECRET = {"task": "payments.capture", "args": CAPTURE, "delay": 3600}
 
 def timed(fragile: Fragile) -> tuple[float, Answer]:
     began = time.monotonic()
-    answer = post(fragile.acme, job())
+    answer = post(fragile.hasty, job())
     return time.monotonic() - began, answer
 
 
@@ -31,7 +31,7 @@ def is_alive(fragile: Fragile) -> bool:
 
 
 def takes_jobs(fragile: Fragile) -> bool:
-    return post(fragile.acme, WITH_SECRET).status == 202
+    return post(fragile.hasty, WITH_SECRET).status == 202
 
 
 def test_without_redis_jobs_are_refused_at_once_and_taken_again_when_it_is_back(
@@ -45,8 +45,8 @@ def test_without_redis_jobs_are_refused_at_once_and_taken_again_when_it_is_back(
         refused(answer, 503, "ledger_unavailable")
         assert int(answer.headers["retry-after"]) >= 1
     for method in ("GET", "DELETE"):
-        refused(get(fragile.acme, place, method), 503, "ledger_unavailable")
-    refused(get(fragile.acme, "/v1/tasks"), 503, "ledger_unavailable")
+        refused(get(fragile.hasty, place, method), 503, "ledger_unavailable")
+    refused(get(fragile.hasty, "/v1/tasks"), 503, "ledger_unavailable")
     assert readiness(fragile) == (503, {"ledger": "ledger_unavailable", "vault": "ok"})
     assert is_alive(fragile)
     fragile.servers.local.start_redis()
@@ -76,7 +76,7 @@ def test_without_vault_jobs_are_refused_and_status_is_told(fragile: Fragile) -> 
     place = post(fragile.acme, job()).headers["location"]
     fragile.servers.local.stop_vault(kill=True)
     for body in (job(), WITH_SECRET):
-        answer = post(fragile.acme, body)
+        answer = post(fragile.hasty, body)
         refused(answer, 503, "vault_unavailable")
         assert int(answer.headers["retry-after"]) >= 1
     assert get(fragile.acme, place).json["status"] == "queued"
@@ -91,7 +91,7 @@ def test_without_vault_jobs_are_refused_and_status_is_told(fragile: Fragile) -> 
 def test_a_sealed_vault_is_one_that_does_not_serve(fragile: Fragile) -> None:
     with fragile.sealed_vault():
         for body in (job(), WITH_SECRET):
-            refused(post(fragile.acme, body), 503, "vault_unavailable")
+            refused(post(fragile.hasty, body), 503, "vault_unavailable")
         assert readiness(fragile) == (503, {"ledger": "ok", "vault": "vault_unavailable"})
     fragile.servers.local.start_vault()
     fragile.wait_until(lambda: takes_jobs(fragile))
@@ -101,7 +101,7 @@ def test_a_gateway_that_stops_tells_who_waits_so(fragile: Fragile) -> None:
     place = post(fragile.acme, job() | {"delay": 3600}).headers["location"]
     gateway = fragile.stack.processes["gateway"]
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(get, fragile.acme, f"{place}?wait=30")
+        waiting = pool.submit(get, fragile.hasty, f"{place}?wait=30")
         for _ in range(20):  # asked for later, and answered while the other waits
             assert get(fragile.acme, place).json["status"] == "queued"
         gateway.terminate()

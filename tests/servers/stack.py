@@ -39,11 +39,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Producer:
-    """A registered producer that signs requests; every part can be overridden by a test."""
+    """A registered producer that signs requests; every part can be overridden by a test.
+
+    Attributes:
+        patience_s: for how long it asks again where the ledger or Vault did not answer in time, as
+            producers do: on a busy machine that happens. Zero where a test wants to see it.
+    """
 
     base: str
     signer: RequestSigner
     http: urllib3.PoolManager
+    patience_s: float = 15.0
 
     def call(
         self,
@@ -55,11 +61,19 @@ class Producer:
         created: int | None = None,
         nonce: str | None = None,
     ) -> Answer:
-        """Sign and send one request; `body` is bytes as they are, or written as JSON."""
-        fields, data = self.signed(
-            method, path, body, headers=headers, created=created, nonce=nonce
-        )
-        return self.send(method, path, fields, data)
+        """Sign and send one request; `body` is bytes as they are, or written as JSON.
+
+        It is signed and sent again while it is refused with 503 and the patience lasts; not with a
+        nonce of the test's own, which counts once.
+        """
+        deadline = time.monotonic() + (self.patience_s if nonce is None else 0.0)
+        while True:
+            fields, data = self.signed(
+                method, path, body, headers=headers, created=created, nonce=nonce
+            )
+            answer = self.send(method, path, fields, data)
+            if answer.status != 503 or time.monotonic() > deadline:
+                return answer
 
     def signed(
         self,
@@ -92,8 +106,9 @@ class Producer:
         return Answer(answer.status, dict(answer.headers), answer.data)
 
     def submit(self, task: str, args: Any, **members: Any) -> Answer:
-        """Submit one job."""
-        return self.call("POST", "/v1/jobs", {"task": task, "args": args, **members})
+        """Submit one job; one only, however often it has to ask."""
+        key = {"idempotency-key": secrets.token_hex(12)}
+        return self.call("POST", "/v1/jobs", {"task": task, "args": args, **members}, headers=key)
 
     def settled(self, job_id: str, seconds: int = 20) -> Any:
         """Wait until a job has settled, and give its status."""
