@@ -30,6 +30,7 @@ from bench.faults.effect import (
     state_of,
 )
 from bench.faults.keeper import NotThere
+from bench.faults.moved_clock import clear_left, find_libfaketime, moved_environment
 from bench.faults.plan import CHILDREN, HOUR_S, QUEUES, ROLES, Fault
 from bench.faults.proxy import Mode
 from bench.faults.system import BACKDATED, System
@@ -46,9 +47,6 @@ Injection = Callable[[System, Fault, Effect], AbstractContextManager[None]]
 #: How long a server that has just been restarted may take before a fault for it is given up.
 TRY_S: Final = 20.0
 MEND_S: Final = 60.0
-FAKETIME: Final = "*/faketime/libfaketime.so.1"
-#: What Python processes with a moved clock have on their path besides.
-MOVED: Final = Path(__file__).parent / "moved"
 _PAUSE_S: Final = 0.1
 #: So long may pass until a fault is seen; and until a role has ended that was asked to.
 _SEEN_S: Final = 10.0
@@ -233,17 +231,10 @@ def _no_room(system: System, fault: Fault) -> int:
 
 @contextmanager
 def _clock(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
-    library = next(Path("/usr/lib").glob(FAKETIME), None)
+    library = find_libfaketime()
     if library is None:
         raise NotInjected("libfaketime is not installed")
-    extra = {
-        # libc's malloc in place of Redis's jemalloc, with which libfaketime does not work.
-        "LD_PRELOAD": f"{library}:libc.so.6",
-        "FAKETIME": f"{fault.amount:+.0f}",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-        "PYTHONPATH": f"{MOVED}:{system.source}",
-    }
+    extra = moved_environment(library, fault.amount, system.source)
     keeper = system.keepers[fault.target]
     try:
         with keeper.changed(extra):
@@ -256,6 +247,7 @@ def _clock(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
             yield
     finally:
         keeper.restart(wait_s=MEND_S)
+        clear_left()
 
 
 def _differs(client: redis.Redis) -> None:
