@@ -162,6 +162,8 @@ def check_server(client: SyncRedis, settings: RedisSettings) -> None:
     wanted = {
         "appendonly": "yes",
         "appendfsync": "always",
+        # With `yes` nothing is synced while Redis rewrites its file.
+        "no-appendfsync-on-rewrite": "no",
         # With `yes` half of a script may count at the restart after next: docs/ledger.md.
         "aof-load-truncated": "no",
         "maxmemory-policy": "noeviction",

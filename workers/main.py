@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -113,21 +114,28 @@ def work(settings: WorkerSettings) -> int:
     name = f"{hostname[:48]}:{os.getpid()}"[:MAX_NAME]
     vault = VaultHttp(settings.vault, login)
     window = Window(settings.concurrency)
+    fault = threading.Event()
+
+    def end() -> None:
+        fault.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
     pipeline = Pipeline(
         WorkerLedger(client, name, settings.lease_s * 1000),
         Sealer(TransitSigner(vault, RESULT_KEY), name, clock_ms),
         lambda path: vault.call("DELETE", f"{SECRETS_MOUNT}/metadata/{path}"),
         lease_s=settings.lease_s,
         window=window,
-        on_fault=lambda: os.kill(os.getpid(), signal.SIGTERM),
+        on_fault=end,
     )
     VerifyingConsumer.pipeline = pipeline
     app = celery_app(settings, Gate(keyring, pipeline, settings).inspect, window)
     try:
-        return start_worker(app, settings, f"countersign@{hostname}", keyring.start)
+        status = start_worker(app, settings, f"countersign@{hostname}", keyring.start)
     finally:
         pipeline.stop()
         keyring.stop()
+    return 1 if fault.is_set() else status  # so that a supervisor starts it again
 
 
 @contextmanager

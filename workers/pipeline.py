@@ -234,7 +234,7 @@ class Pipeline:
         key = (claimed.job.claims.id, claimed.attempt)
         self._late[key] = held.release
         if self.held.decide(claimed) is None:
-            del self._late[key]  # it ended just now, and gave its place back
+            self._late.pop(key, None)  # it ended just now, and gave its place back
             return
         self._settlements.put((unsealed_settlement(Finished(claimed, NOT_BEGUN_IN_TIME)), None))
 
@@ -246,9 +246,10 @@ class Pipeline:
     def _tend(self) -> None:
         """Renew leases when it is time, and end the wait for what the pool does not come to."""
         now = time.monotonic()
-        for claimed in self.held.overdue(now, OVERDUE_S):
-            self.finished(claimed, Outcome("failed", error="time_limit_exceeded"))
+        # The pool's word on these may lie unread where the event loop stood still until just now.
         if now < self._heard_at + STOOD_STILL_S and now > self._heard_since + OVERDUE_S:
+            for claimed in self.held.overdue(now, OVERDUE_S):
+                self.finished(claimed, Outcome("failed", error="time_limit_exceeded"))
             for late in self.held.never_begun(now, OVERDUE_S):
                 self._give_up(late)
         if now < self._renew_at:

@@ -112,6 +112,7 @@ def render_config(paths: StackPaths, ports: StackPorts) -> str:
         "databases": "2",
         "appendonly": "yes",
         "appendfsync": "always",
+        "no-appendfsync-on-rewrite": "no",
         "aof-load-truncated": "no",
         "save": '""',
         "maxmemory-policy": "noeviction",

@@ -9,6 +9,11 @@ from typing import Final
 
 from signing.ledger.prelude import PRELUDE
 
+#: Runs where Redis is at its `maxmemory` too: a full ledger accepts nothing, and all that is in it
+#: goes on to its end, which makes room. Redis would else refuse the scripts whose first write may
+#: take memory, the renewals among them, and let those through that take jobs from their workers.
+_WHERE_FULL: Final = "#!lua flags=allow-oom\n" + PRELUDE
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -85,7 +90,7 @@ return {'accepted', id, 0}
 #: ARGV: limit, retention ms. Gives a flat list: id, queue, task, priority, seal, ...
 TAKE_DUE: Final = Script(
     "take_due",
-    PRELUDE
+    _WHERE_FULL
     + """
 local out = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'cs:due', '-inf', now, 'LIMIT', 0, ARGV[1])) do
@@ -113,7 +118,7 @@ return out
 #: No more than are missing, the oldest first: what the queue still holds is not published twice.
 REPUBLISH: Final = Script(
     "republish",
-    PRELUDE
+    _WHERE_FULL
     + """
 local key = 'cs:published:' .. ARGV[1]
 local most = math.min(redis.call('ZCARD', key) - tonumber(ARGV[2]), tonumber(ARGV[4]))
@@ -135,7 +140,7 @@ return #ids
 #: a lost reply costs nothing.
 CLAIM: Final = Script(
     "claim",
-    PRELUDE
+    _WHERE_FULL
     + """
 local id = ARGV[1]
 local key = job_key(id)
@@ -173,7 +178,7 @@ return {'claimed', attempt, extra, now, tonumber(r[7])}
 #: ARGV: lease ms, then id, attempt, ... Gives one 1 (renewed) or 0 (no longer ours) each.
 RENEW: Final = Script(
     "renew",
-    PRELUDE
+    _WHERE_FULL
     + """
 local out = {}
 for i = 2, #ARGV, 2 do
@@ -194,7 +199,7 @@ return out
 #: counted. Gives the state after, or 'stale' where this attempt no longer holds the job.
 SETTLE: Final = Script(
     "settle",
-    PRELUDE
+    _WHERE_FULL
     + """
 local id = ARGV[1]
 local r = redis.call('HMGET', job_key(id), 'state', 'attempt', 'max_attempts', 'expires')
@@ -224,7 +229,7 @@ return ARGV[3]
 #: be read is 'damaged' and left alone: it must not keep others from coming back.
 REAP: Final = Script(
     "reap",
-    PRELUDE
+    _WHERE_FULL
     + """
 local out = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'cs:running', '-inf', now, 'LIMIT', 0, ARGV[1])) do
@@ -243,7 +248,7 @@ return out
 #: ARGV: limit, retention ms. Gives the ids of jobs that expired before they ran.
 EXPIRE: Final = Script(
     "expire",
-    PRELUDE
+    _WHERE_FULL
     + """
 local out = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', 'cs:expiring', '-inf', now, 'LIMIT', 0, ARGV[1])) do
@@ -261,7 +266,7 @@ return out
 #: ARGV: id, producer, retention ms. Gives the state before; 'queued' and 'held' were cancelled.
 CANCEL: Final = Script(
     "cancel",
-    PRELUDE
+    _WHERE_FULL
     + """
 local r = redis.call('HMGET', job_key(ARGV[1]), 'state', 'producer')
 if not r[1] or r[2] ~= ARGV[2] then return 'unknown' end
@@ -277,7 +282,7 @@ return r[1]
 #: its attempts up gets one more: somebody wants it to run.
 OPERATE: Final = Script(
     "operate",
-    PRELUDE
+    _WHERE_FULL
     + """
 local id, action = ARGV[1], ARGV[2]
 local r = redis.call('HMGET', job_key(id), 'state', 'attempt', 'max_attempts', 'expires', 'error')
@@ -304,7 +309,7 @@ return r[1]
 #: ARGV: limit. Takes jobs whose retention is over out of their producers' index; gives how many.
 FORGET: Final = Script(
     "forget",
-    PRELUDE
+    _WHERE_FULL
     + """
 local old = redis.call('ZRANGEBYSCORE', 'cs:forget', '-inf', now, 'LIMIT', 0, ARGV[1])
 for _, entry in ipairs(old) do

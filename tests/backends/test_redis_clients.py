@@ -157,6 +157,7 @@ def test_a_ledger_that_keeps_everything_is_fine(client: SyncRedis, settings: Red
     [
         ("appendfsync", "everysec", "always"),
         ("appendonly", "no", "yes"),
+        ("no-appendfsync-on-rewrite", "yes", "no"),
         ("aof-load-truncated", "yes", "no"),
         ("maxmemory-policy", "allkeys-lru", "noeviction"),
     ],
