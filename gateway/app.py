@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,6 +20,7 @@ from backends.redis_clients import AsyncRedis, check_server, connect, connect_as
 from backends.refreshed import Refreshed
 from backends.vault_login import VaultLogin
 from gateway.admit import TaskBook
+from gateway.background import running
 from gateway.endpoints import Endpoints, clock_ms
 from gateway.errors import PROBLEMS, Refused
 from gateway.ledger import GatewayLedger, JobState
@@ -117,14 +118,19 @@ def load_sources(settings: GatewaySettings) -> Sources:
     )
 
 
-def build_app(settings: GatewaySettings, sources: Sources) -> Starlette:
-    """Build the ASGI application; connections open when it starts and close when it stops."""
+def build_app(
+    settings: GatewaySettings, sources: Sources, *, on_fault: Callable[[], None]
+) -> Starlette:
+    """Build the ASGI application; connections open when it starts and close when it stops.
+
+    `on_fault` is called where the work beside the requests ends: it has to end the gateway.
+    """
     connected: list[Endpoints] = []
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            connected.append(await _connect(settings, sources, stack))
+            connected.append(await _connect(settings, sources, stack, on_fault))
             yield
 
     def route(path: str, method: str, handler: Handler) -> Route:
@@ -165,7 +171,12 @@ def build_app(settings: GatewaySettings, sources: Sources) -> Starlette:
     return app
 
 
-async def _connect(settings: GatewaySettings, sources: Sources, stack: AsyncExitStack) -> Endpoints:
+async def _connect(
+    settings: GatewaySettings,
+    sources: Sources,
+    stack: AsyncExitStack,
+    on_fault: Callable[[], None],
+) -> Endpoints:
     client = connect_async(settings.ledger)
     stack.push_async_callback(client.aclose)
     listener = connect_async(settings.ledger)
@@ -177,8 +188,9 @@ async def _connect(settings: GatewaySettings, sources: Sources, stack: AsyncExit
         stack.callback(source.stop)
     ledger = StatusLedger(client, sources.keyring)
     feed, store = SettledFeed(listener), VaultSecretStore(vault)
-    for work in (feed.run(), purge_forever(ledger, store, clock_ms)):
-        stack.push_async_callback(_end, asyncio.create_task(work))
+    beside = {"the feed": feed.run(), "the purge": purge_forever(ledger, store, clock_ms)}
+    for name, work in beside.items():
+        await stack.enter_async_context(running(name, work, on_fault))
     return Endpoints(
         ingress=Ingress(
             directory=sources.directory.current,
@@ -197,12 +209,6 @@ async def _connect(settings: GatewaySettings, sources: Sources, stack: AsyncExit
         authority=settings.authority,
         max_in_flight=settings.max_in_flight,
     )
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
 
 
 async def _on_error(_request: Request, error: Exception) -> Response:

@@ -1,25 +1,70 @@
-"""Serving the ingress with uvicorn over TLS."""
+"""Serving the ingress with uvicorn over TLS, with a dispatcher beside it where it is wanted."""
 
+import signal
 import ssl
+import threading
+from types import FrameType
 
 import uvicorn
+from starlette.applications import Starlette
 
 from gateway.app import build_app, load_sources
-from gateway.settings import GatewaySettings
+from gateway.dispatcher.main import dispatching
+from gateway.settings import DispatcherSettings, GatewaySettings
+from signing.errors import CountersignError
 
 KEEP_ALIVE_S = 30
 GRACEFUL_STOP_S = 5
 BACKLOG = 2048
 
 
+class GatewayEnded(CountersignError):
+    """The gateway stopped for a fault of its own, and is to be started again."""
+
+    code = "gateway_ended"
+
+
 def serve(settings: GatewaySettings) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is under way, within 5 seconds.
 
+    A dispatcher in this process ends after that; where it ends by itself, so does the serving.
+
     Raises:
         SettingError, BackendUnavailableError, VaultDenied: at start, naming what to mend.
+        GatewayEnded, DispatcherEnded: in the end, where a part of it ended by itself.
     """
-    app = build_app(settings, load_sources(settings))
-    config = uvicorn.Config(
+    fault = threading.Event()
+
+    def end() -> None:
+        fault.set()
+        server.should_exit = True
+
+    app = build_app(settings, load_sources(settings), on_fault=end)
+    server = uvicorn.Server(_config(settings, app))
+    if settings.dispatcher is None:
+        server.run()
+    else:
+        _run_dispatching(server, settings.dispatcher)
+    if fault.is_set():
+        raise GatewayEnded("work beside the requests ended by itself: see the log")
+
+
+def _run_dispatching(server: uvicorn.Server, settings: DispatcherSettings) -> None:
+    def stop() -> None:
+        server.should_exit = True
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop()
+
+    # uvicorn raises a signal again once it has stopped, for the handler before its own
+    # (uvicorn/server.py, `capture_signals`). The default one would leave the dispatcher no time.
+    signal.signal(signal.SIGTERM, on_signal)
+    with dispatching(settings, ended=stop):
+        server.run()
+
+
+def _config(settings: GatewaySettings, app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -38,4 +83,3 @@ def serve(settings: GatewaySettings) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACEFUL_STOP_S,
     )
-    uvicorn.Server(config).run()

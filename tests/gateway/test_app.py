@@ -76,7 +76,7 @@ def served(servers: Servers, settings: GatewaySettings) -> Iterator[Served]:
     kv.create_or_update_secret(
         path="producers/broken", mount_point=CONFIG, secret={"name": "broken"}
     )
-    app = build_app(settings, load_sources(settings))
+    app = build_app(settings, load_sources(settings), on_fault=lambda: None)
     with asyncio.Runner() as runner:
         lifespan = app.router.lifespan_context(app)
         runner.run(lifespan.__aenter__())

@@ -119,3 +119,118 @@ def test_a_dispatcher_is_set(values: dict[str, str]) -> None:
     assert settings.republish_after_ms == 5_000
     slower = {"COUNTERSIGN_REPUBLISH_SECONDS": "30"}
     assert dispatcher_settings(Environment(values | slower)).republish_after_ms == 30_000
+
+
+#: The dispatcher's own; catalog and CA are the gateway's where they are not given.
+INSIDE = (
+    "REDIS_LEDGER_URL",
+    "BROKER_URL",
+    "REDIS_PASSWORD_FILE",
+    "TLS_CERT",
+    "TLS_KEY",
+)
+
+
+@pytest.fixture
+def dispatching(values: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """What a gateway with a dispatcher in its process is given."""
+    own = values | {
+        "COUNTERSIGN_REDIS_LEDGER_URL": "rediss://dispatcher@127.0.0.1:6390/0",
+        "COUNTERSIGN_BROKER_URL": "rediss://dispatcher@127.0.0.1:6390/1",
+    }
+    for name in ("REDIS_PASSWORD_FILE", "TLS_CERT", "TLS_KEY"):
+        own[f"COUNTERSIGN_{name}"] = str(tmp_path / f"dispatcher-{name}")
+        (tmp_path / f"dispatcher-{name}").write_text(f"dispatcher-{name}")
+    inside = {f"COUNTERSIGN_DISPATCHER_{name}": own[f"COUNTERSIGN_{name}"] for name in INSIDE}
+    del values["COUNTERSIGN_BROKER_URL"]
+    return values | inside | {"COUNTERSIGN_GATEWAY_DISPATCHES": "yes"}
+
+
+@pytest.mark.parametrize("word", ["", " ", "no"])
+def test_a_gateway_does_not_dispatch_unless_it_is_told_to(
+    dispatching: dict[str, str], word: str
+) -> None:
+    told = dispatching | {"COUNTERSIGN_GATEWAY_DISPATCHES": word}
+    assert gateway_settings(Environment(told)).dispatcher is None
+    del told["COUNTERSIGN_GATEWAY_DISPATCHES"]
+    assert gateway_settings(Environment(told)).dispatcher is None
+
+
+@pytest.mark.parametrize("word", ["true", "1", "YES", "on"])
+def test_other_words_for_it_are_refused(dispatching: dict[str, str], word: str) -> None:
+    message = refusal(dispatching, COUNTERSIGN_GATEWAY_DISPATCHES=word)
+    assert message == "COUNTERSIGN_GATEWAY_DISPATCHES is none of yes, no: set one of them"
+
+
+def test_the_dispatcher_inside_is_a_role_of_its_own(
+    dispatching: dict[str, str], tmp_path: Path
+) -> None:
+    settings = gateway_settings(Environment(dispatching))
+    inside = settings.dispatcher
+    assert inside is not None
+    assert isinstance(inside.broker, RedisSettings)
+    assert (inside.ledger.user, inside.ledger.database) == ("dispatcher", 0)
+    assert (inside.broker.user, inside.broker.database) == ("dispatcher", 1)
+    assert inside.ledger.password == inside.broker.password == "dispatcher-REDIS_PASSWORD_FILE"
+    assert inside.ledger.tls == inside.broker.tls
+    assert inside.ledger.tls.cert == tmp_path / "dispatcher-TLS_CERT"
+    assert inside.ledger.tls.key == tmp_path / "dispatcher-TLS_KEY"
+    assert inside.ledger.tls.ca == settings.ledger.tls.ca == tmp_path / "ca"
+    assert (inside.queues, inside.republish_after_ms) == (("fast",), 5_000)
+    assert (settings.ledger.user, settings.ledger.password) == ("gateway", "password")
+    assert settings.ledger.tls.cert == tmp_path / "cert"
+
+
+def test_what_the_dispatcher_inside_is_given_counts_for_it_alone(
+    dispatching: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "other-ca").write_text("another")
+    dispatching |= {
+        "COUNTERSIGN_DISPATCHER_REPUBLISH_SECONDS": "30",
+        "COUNTERSIGN_DISPATCHER_TLS_CA": str(tmp_path / "other-ca"),
+        "COUNTERSIGN_DISPATCHER_CATALOG": " ",
+    }
+    settings = gateway_settings(Environment(dispatching))
+    assert settings.dispatcher is not None
+    assert settings.dispatcher.republish_after_ms == 30_000
+    assert settings.dispatcher.ledger.tls.ca == tmp_path / "other-ca"
+    assert settings.ledger.tls.ca == tmp_path / "ca"
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_the_dispatcher_inside_takes_no_identity_from_the_gateway(
+    dispatching: dict[str, str], name: str
+) -> None:
+    own = f"COUNTERSIGN_DISPATCHER_{name}"
+    assert refusal(dispatching, **{own: ""}).startswith(f"{own} is not set")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_LEDGER_URL", "redis://dispatcher@127.0.0.1/0"),
+        ("BROKER_URL", "amqp://dispatcher@127.0.0.1/countersign"),
+        ("TLS_CERT", "/nowhere/cert.pem"),
+        ("TLS_CA", "/nowhere/ca.pem"),
+        ("CATALOG", "/nowhere/catalog.json"),
+        ("REPUBLISH_SECONDS", "0"),
+    ],
+)
+def test_what_is_wrong_with_the_dispatcher_inside_is_named_as_it_is_set(
+    dispatching: dict[str, str], name: str, value: str
+) -> None:
+    own = f"COUNTERSIGN_DISPATCHER_{name}"
+    assert refusal(dispatching, **{own: value}).startswith(f"{own} ")
+
+
+def test_a_password_in_the_url_is_told_where_to_go(dispatching: dict[str, str]) -> None:
+    url = "rediss://dispatcher:hunter2@127.0.0.1/0"
+    message = refusal(dispatching, COUNTERSIGN_DISPATCHER_REDIS_LEDGER_URL=url)
+    assert message.endswith("put it into COUNTERSIGN_DISPATCHER_REDIS_PASSWORD_FILE")
+
+
+def test_the_gateways_own_user_may_not_dispatch(dispatching: dict[str, str]) -> None:
+    url = dispatching["COUNTERSIGN_REDIS_LEDGER_URL"]
+    message = refusal(dispatching, COUNTERSIGN_DISPATCHER_REDIS_LEDGER_URL=url)
+    assert message.startswith("COUNTERSIGN_DISPATCHER_REDIS_LEDGER_URL names the gateway's own")
+    assert "name the dispatcher's" in message
