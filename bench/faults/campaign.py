@@ -17,6 +17,7 @@ from bench.faults import gather, jobs, load, releases, report
 from bench.faults.aof import rewrites
 from bench.faults.checker import Verdict, check
 from bench.faults.evidence import Evidence
+from bench.faults.exits import unexplained
 from bench.faults.inject import NotInjected, inject
 from bench.faults.outcome import (
     DRAIN_S,
@@ -27,7 +28,6 @@ from bench.faults.outcome import (
     Injected,
     Outcome,
     Terms,
-    unexplained,
 )
 from bench.faults.plan import MOST_AT_ONCE, Fault
 from bench.faults.system import System

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from bench.faults.history import History
 from bench.faults.journal import Entry
+from bench.faults.logs import NOTHING_LOGGED, Logged
 
 #: So far the clocks of a campaign's processes are moved.
 HOUR_MS: Final = 3_600_000
@@ -72,6 +73,7 @@ class Evidence:
         losses_explained: reasons of `LOSSES` for which something was done.
         clock_moved: from when to when, ms, Redis's clock was, so that leases ended at other times
             than workers think.
+        logged: what the roles' logs tell of errors.
     """
 
     journal: tuple[Entry, ...]
@@ -87,3 +89,4 @@ class Evidence:
     torn: int = 0
     losses_explained: frozenset[str] = LOSSES
     clock_moved: tuple[tuple[int, int], ...] = ()
+    logged: Logged = NOTHING_LOGGED

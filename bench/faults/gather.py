@@ -11,6 +11,8 @@ import redis
 from bench.faults.evidence import LOSSES, Evidence, FinalRecord
 from bench.faults.history import read_history
 from bench.faults.journal import read_journal
+from bench.faults.logs import read_logs
+from bench.faults.plan import ROLES
 from bench.faults.secrecy import scan
 from bench.faults.sink import read_effects, read_runs
 from deploy.demo.sources import Source, redis_diagnostics
@@ -27,7 +29,7 @@ class Places:
     Attributes:
         appendonly: the directory of the ledger's append-only files.
         searched: directories and files in which no secret may be; the append-only files, the sink
-            and the journal are searched anyhow.
+            and the journal are searched anyhow. The roles' logs are looked for among them.
     """
 
     journal: Path
@@ -80,6 +82,7 @@ def gather(
         torn=runs.torn,
         losses_explained=losses_explained,
         clock_moved=clock_moved,
+        logged=read_logs(places.searched, ROLES),
     )
 
 

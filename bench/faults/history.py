@@ -16,7 +16,7 @@ from signing.ledger.states import TERMINAL
 
 _JOB, _SEAL, _RESULT = b"cs:job:", b"cs:seal:", b"cs:result:"
 _PURGE: Final = keys.PURGE.encode()
-_NUMBERS: Final = (b"attempt", b"max_attempts", b"due", b"started", b"expires")
+_NUMBERS: Final = (b"attempt", b"max_attempts", b"due", b"started", b"finished", b"expires")
 _REMOVALS: Final = (b"DEL", b"UNLINK")
 
 
@@ -28,6 +28,7 @@ class Change:
         wrote: names of the fields that were written.
         error: the reason that was written with it.
         due, started: ms; when it may run at the earliest, and when its last attempt began.
+        finished: ms; when it settled, 0 before.
     """
 
     state: str
@@ -37,6 +38,7 @@ class Change:
     due: int = 0
     started: int = 0
     max_attempts: int = 0
+    finished: int = 0
 
     @property
     def settles(self) -> bool:
@@ -152,6 +154,7 @@ class _Job:
                 error=error.decode("utf-8", "replace"),
                 due=self.numbers[b"due"],
                 started=self.numbers[b"started"],
+                finished=self.numbers[b"finished"],
                 max_attempts=self.numbers[b"max_attempts"],
             )
         )

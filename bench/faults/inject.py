@@ -10,9 +10,10 @@ import signal
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -29,15 +30,16 @@ from bench.faults.effect import (
     soon,
     state_of,
 )
-from bench.faults.keeper import NotThere
+from bench.faults.keeper import NotThere, still
 from bench.faults.moved_clock import clear_left, find_libfaketime, moved_environment
 from bench.faults.plan import CHILDREN, HOUR_S, QUEUES, ROLES, Fault
 from bench.faults.proxy import Mode
 from bench.faults.system import BACKDATED, System
+from bench.faults.wipes import emptied, purge, take
 from certs.authority import create_authority, issue_server
 from certs.files import PRIVATE, PUBLIC, write_atomic
 from certs.store import LOCAL_HOSTS
-from deploy.local.rabbit_server import superuser_connection, wipe_rabbit
+from deploy.local.rabbit_server import wipe_rabbit
 from deploy.local.redis_acl import queue_keys
 from deploy.local.redis_server import APPEND_ONLY
 from signing.ledger.lua import ACCEPT, CLAIM, SETTLE
@@ -50,7 +52,6 @@ MEND_S: Final = 60.0
 _PAUSE_S: Final = 0.1
 #: So long may pass until a fault is seen; and until a role has ended that was asked to.
 _SEEN_S: Final = 10.0
-_FILLED_S: Final = 3.0
 _STOPPED_S: Final = 20.0
 
 
@@ -100,15 +101,9 @@ def _stop(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
 def _pause(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
     child = fault.target in CHILDREN
     pid = _child(system, fault) if child else system.keepers[fault.target].wait()
-    descriptor = os.pidfd_open(pid)
-    try:
-        signal.pidfd_send_signal(descriptor, signal.SIGSTOP)
+    with still(pid):
         effect.saw(f"{pid} stands still", where=soon(lambda: state_of(pid) == "T", _SEEN_S))
         yield
-    finally:
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(descriptor, signal.SIGCONT)
-        os.close(descriptor)
 
 
 #: What a proxy counts while it misbehaves.
@@ -128,6 +123,8 @@ def _link(mode: Mode) -> Injection:
             if mode == "refuse":
                 effect.saw("connections are refused", where=is_refused(link.port))
             yield
+            if mode != "refuse":  # one on which nothing went goes on until something does
+                soon(lambda: link.touched > 0, _SEEN_S)
         finally:
             if mode != "refuse":
                 effect.count(link.touched, _TOUCHED[mode])
@@ -138,6 +135,8 @@ def _link(mode: Mode) -> Injection:
 
 @contextmanager
 def _reset(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
+    link = system.proxies[fault.target]
+    soon(lambda: bool(link.pairs), _SEEN_S)
     effect.count(system.proxies.reset(fault.target), "connections")
     yield
 
@@ -145,9 +144,10 @@ def _reset(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
 @contextmanager
 def _wipe_queue(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
     if system.broker == "redis":
-        hints = _asked(system, 1, lambda client: _take(client, queue_keys(fault.target)))
+        keys = queue_keys(fault.target)
+        hints = _asked(system, 1, lambda client: emptied(system, lambda: take(client, keys)))
     else:
-        hints = _purge(system, fault.target)
+        hints = emptied(system, lambda: purge(system, fault.target, TRY_S))
     effect.count(hints, "hints went")
     yield
 
@@ -156,7 +156,8 @@ def _wipe_queue(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
 def _wipe_broker(system: System, _fault: Fault, effect: Effect) -> Iterator[None]:
     if system.broker == "redis":
         keys = [key for queue in QUEUES for key in queue_keys(queue)]
-        hints = _asked(system, 1, lambda client: _take(client, keys, whole=True))
+        wiped = partial(take, keys=keys, whole=True)
+        hints = _asked(system, 1, lambda client: emptied(system, lambda: wiped(client)))
         effect.count(hints, "hints went")
     else:
         keeper = system.keepers["rabbitmq"]
@@ -239,11 +240,14 @@ def _clock(system: System, fault: Fault, effect: Effect) -> Iterator[None]:
     try:
         with keeper.changed(extra):
             keeper.restart()
-            moved = f"FAKETIME={extra['FAKETIME']}"
-            in_it = soon(lambda: moved in environment_of(keeper.pid), _SEEN_S)
-            effect.saw(f"{keeper.pid} runs with {moved}", where=in_it)
             if fault.target == "redis":
+                # It writes its title over what it was started with: it is asked for the time.
                 _asked(system, 0, _differs)
+                effect.saw("Redis tells the moved time")
+            else:
+                moved = f"FAKETIME={extra['FAKETIME']}"
+                in_it = soon(lambda: moved in environment_of(keeper.pid), _SEEN_S)
+                effect.saw(f"{keeper.pid} runs with {moved}", where=in_it)
             yield
     finally:
         keeper.restart(wait_s=MEND_S)
@@ -323,41 +327,9 @@ def _asked(
                 pause.wait(_PAUSE_S)
 
 
-def _take(client: Any, keys: Sequence[str], *, whole: bool = False) -> int:
-    """Delete queues, or the whole database with them; give how many hints were in them.
-
-    Workers empty a queue at once: it is waited for that something is in one of them.
-    """
-    soon(lambda: any(client.llen(key) for key in keys), _FILLED_S)
-    with client.pipeline() as pipe:
-        for key in keys:
-            pipe.llen(key)
-        pipe.flushdb() if whole else pipe.delete(*keys)
-        return sum(pipe.execute()[:-1])
-
-
 def _refused_writes(client: Any) -> int:
     """How many commands Redis has refused for want of memory."""
     return int(client.info("errorstats").get("errorstat_OOM", {}).get("count", 0))
-
-
-def _purge(system: System, queue: str, seconds: float = TRY_S) -> int:
-    """Empty a queue of RabbitMQ, and say how much was in it."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while True:
-        try:
-            connection = superuser_connection(system.paths.certs, system.ports)
-            try:
-                hints = connection.channel().queue_purge(queue)
-            finally:
-                connection.collect()
-        except (AMQPError, OSError):
-            if time.monotonic() > deadline:
-                raise
-            pause.wait(_PAUSE_S)
-        else:
-            return int(hints or 0)
 
 
 #: Every kind of fault, by the name that a plan gives it.

@@ -21,6 +21,10 @@ LOOK_EVERY_S: Final = 0.1
 #: What a killed process leaves in its group goes on so long, past the lease of what it ran.
 ORPHANS_S: Final = 8.0
 AFTER_FAILURE_S: Final = 0.5
+#: How the command line begins what it says as it ends; and what is in a critical record.
+_SAYS: Final = "countersign: "
+_CRITICAL: Final = '"level": "critical"'
+_MOST_WORDS: Final = 400
 Start = Callable[[Mapping[str, str]], Child]
 
 
@@ -30,11 +34,17 @@ class NotThere(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """A process that has ended by itself or by a fault; `at` is of the monotonic clock."""
+    """A process that has ended by itself or by a fault.
+
+    Attributes:
+        at: by the monotonic clock.
+        words: what its log says last of why.
+    """
 
     part: str
     at: float
     status: int
+    words: str = ""
 
 
 class Keeper(threading.Thread):
@@ -57,6 +67,8 @@ class Keeper(threading.Thread):
         self._lock = threading.Lock()
         self._child: Child | None = None
         self._orphans: list[tuple[float, Child]] = []
+        #: How much of the log is that of processes that have ended.
+        self._read = 0
 
     @property
     def pid(self) -> int | None:
@@ -149,7 +161,9 @@ class Keeper(threading.Thread):
         if current is not None and status is None:
             return
         if current is not None and status is not None:
-            self.exits.append(Exit(self.part, time.monotonic(), status))
+            at = time.monotonic()
+            words, self._read = last_words(current.program.log, self._read)
+            self.exits.append(Exit(self.part, at, status, words))
             self._orphans.append((time.monotonic() + ORPHANS_S, current))
             self._child = None
         if not self._held:
@@ -176,6 +190,40 @@ class Keeper(threading.Thread):
             self._child.stop(15.0)
         for _, child in self._orphans:
             child.kill()
+
+
+@contextmanager
+def still(pid: int) -> Iterator[None]:
+    """Let a process stand still inside of this.
+
+    Raises:
+        ProcessLookupError: where there is none.
+    """
+    descriptor = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(descriptor, signal.SIGSTOP)
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(descriptor, signal.SIGCONT)
+        os.close(descriptor)
+
+
+def last_words(log: Path, begin: int) -> tuple[str, int]:
+    """What a log says from a place on of why its process ended, and where it ends.
+
+    That is the last line of the command line's own, or of a critical record; what a killed worker
+    left running goes on writing after it. Without one, it is the last line.
+    """
+    try:
+        with log.open("rb") as file:
+            file.seek(begin)
+            data = file.read()
+    except OSError:
+        return "", begin
+    lines = data.decode("utf-8", "replace").splitlines()
+    says = (line for line in reversed(lines) if line.startswith(_SAYS) or _CRITICAL in line)
+    return next(says, lines[-1] if lines else "")[:_MOST_WORDS], begin + len(data)
 
 
 def wait_for(look: Callable[[], int | None], seconds: float) -> int:

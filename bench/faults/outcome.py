@@ -1,15 +1,14 @@
 """What a campaign is to be, what became of its faults, and all that fails it."""
 
-import signal
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from bench.faults.checker import Verdict
-from bench.faults.keeper import Exit
-from bench.faults.plan import EVERYTHING, ROLES, Broker, Fault
+from bench.faults.plan import Broker, Fault, counts
 
 #: How long after the last fault everything may take to settle.
 DRAIN_S: Final = 150.0
@@ -19,18 +18,6 @@ UNKNOWN: Final = -1
 MOST_NOT_INJECTED: Final = 0.02
 #: A campaign in which less than this part of the jobs was accepted says too little.
 LEAST_ACCEPTED: Final = 0.97
-#: A process that ends so long after a fault on whatever part may have ended by it.
-AFTERMATH_S: Final = 10.0
-#: By these a program ends that is wrong in itself.
-CRASHES: Final = frozenset(
-    {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
-)
-#: What a fault on a server is said to be done to, and kinds that take nothing away that a role
-#: needs at its start.
-SERVERS: Final = frozenset({"redis", "vault", "rabbitmq", "broker"})
-HARMLESS: Final = frozenset({"forget-scripts"})
-#: What is ended with RabbitMQ's node, or to wipe it.
-RABBIT: Final = frozenset({"rabbitmq", "epmd"})
 NO_EFFECT: Final = "no effect"
 NOT_INJECTED: Final = "not injected"
 NOT_MENDED: Final = "not mended"
@@ -42,6 +29,8 @@ class Terms:
 
     Attributes:
         least_faults, least_jobs: fewer that were done, or accepted, say too little.
+        least_share: so much of each kind's faults has to be done, and one at least; `None`: a kind
+            may never have been.
     """
 
     name: str
@@ -53,6 +42,7 @@ class Terms:
     faults: tuple[Fault, ...]
     least_faults: int = 0
     least_jobs: int = 0
+    least_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +126,7 @@ class Outcome:
             found.append(f"fewer than {self.terms.least_jobs} jobs were accepted")
         if self.done < self.terms.least_faults:
             found.append(f"only {self.done} faults had an effect, not {self.terms.least_faults}")
+        found += self._too_seldom()
         return tuple(found)
 
     @property
@@ -143,38 +134,18 @@ class Outcome:
         """Everything that fails the campaign, a line each."""
         return (*map(str, self.verdict.violations), *self.failures)
 
+    def _too_seldom(self) -> Iterator[str]:
+        """The sum alone would let a kind pass that silently never happens."""
+        if self.terms.least_share is None:
+            return
+        done = by_kind(self.injected)
+        for kind, laid in counts(self.terms.faults).items():
+            least = max(1, math.ceil(laid * self.terms.least_share))
+            if done.get(kind, 0) < least:
+                yield f"only {done.get(kind, 0)} of {laid} {kind} faults had an effect, not {least}"
+
     def _noted(self, note: str) -> int:
         return sum(each.note.startswith(note) for each in self.injected)
-
-
-def unexplained(
-    exits: Iterable[Exit], injected: Sequence[Injected], begun: float
-) -> tuple[str, ...]:
-    """Tell of processes that ended badly while no fault of theirs was under way, nor just before.
-
-    No fault explains a crash of the program itself, such as an abort or a wrong address.
-    """
-    found = []
-    for each in exits:
-        at = each.at - begun
-        by_fault = any(
-            one.begun <= at <= one.ended + AFTERMATH_S and concerns(one.fault, each.part)
-            for one in injected
-        )
-        if -each.status in CRASHES or (each.status and not by_fault):
-            found.append(f"{each.part} ended with status {each.status} at {at:.0f} s, by no fault")
-    return tuple(found)
-
-
-def concerns(fault: Fault, part: str) -> bool:
-    """Whether a part may end by a fault: by one of its own; a role also by one of a server's.
-
-    A role ends where a server that it needs at its start is away.
-    """
-    own = fault.target.partition("->")[0].partition(" ")[0]
-    if part in ROLES and own in SERVERS and fault.kind not in HARMLESS:
-        return True
-    return own in (part, EVERYTHING) or (part in RABBIT and own in {"rabbitmq", "broker"})
 
 
 def by_kind(injected: Sequence[Injected]) -> Mapping[str, int]:

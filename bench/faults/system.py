@@ -1,6 +1,5 @@
 """The stack under test: real servers and roles as processes, proxies between all of them."""
 
-import random
 import socket
 import subprocess
 import sys
@@ -32,7 +31,7 @@ from bench.faults.stored import jobs_with_secrets
 from bench.load import Target
 from deploy.errors import StackError
 from deploy.local.environment import role_environment
-from deploy.local.paths import HOST, StackPaths, StackPorts
+from deploy.local.paths import HOST, StackPaths, StackPorts, free_ports
 from deploy.local.process import Child, Program
 from deploy.local.rabbit_server import start_epmd, start_rabbit
 from deploy.local.redis_server import APPEND_ONLY, answers, mend_append_only, redis_program
@@ -60,8 +59,6 @@ REDIS_SETTINGS: Final = {"auto-aof-rewrite-min-size": "2mb", "aof-disable-auto-g
 #: Certificates count for clocks that are behind by an hour as well.
 BACKDATED: Final = timedelta(hours=2)
 READY_S: Final = 60.0
-#: Below the range from which the kernel takes ports for outgoing connections.
-_PORTS: Final = (12_000, 32_000)
 _SERVER_OF: Final = {"gateway": "gateway", "ledger": "redis", "vault": "vault"}
 _FIELDS: Final = {"rabbitmq": "rabbit"}
 
@@ -292,21 +289,6 @@ class System:
         signer = RequestSigner(f"{name}-1", "ed25519", private_key("ed25519", private.read_bytes()))
         port = self._link_ports["client->gateway"]
         return Target("localhost", port, self.paths.certs.authority, signer)
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that can be bound, and that no outgoing connection takes meanwhile."""
-    found: list[int] = []
-    for port in random.sample(range(*_PORTS), _PORTS[1] - _PORTS[0]):
-        with socket.socket() as probe:
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            break
-    return found
 
 
 def _until(holds: Callable[[], bool], what: str) -> None:

@@ -5,12 +5,8 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tests.ledger.actors import pass_by
-from tests.ledger.jobs import HOUR_MS
-from tests.ledger.machine import SHORT_MS, LedgerMachine, lives, picks
+from tests.ledger.machine import LedgerMachine, picks
 
-#: Long enough to be held, short enough to be waited for.
-HELD_MS: Final = 50
 #: What an operator may say, what becomes of the job, and in which states it counts.
 OPERATING: Final = {"release": "queued", "fail": "failed", "cancel": "cancelled"}
 OPERABLE: Final = {"release": {"held"}, "fail": {"held"}, "cancel": {"queued", "held"}}
@@ -28,25 +24,24 @@ class OperatedLedger(LedgerMachine):
     @rule(attempts=st.integers(1, 2), told=st.booleans())
     def expire_held(self, attempts: int, told: bool) -> None:
         """A job is lost and held, and nobody says a word before it expires."""
-        self.lose_a_job("hold", attempts, HELD_MS, told)
-        self.wait("expiring")
-        self.expire(most=4)
+        self.lose_a_job("hold", attempts, over=False, told=told)
+        if held := [*self.held.held]:
+            self._run_out(held[-1])
+            self.expire(most=4)
 
     @rule(
         action=st.sampled_from([*OPERATING]),
         attempts=st.integers(1, 2),
-        life=lives,
+        over=st.booleans(),
         told=st.booleans(),
     )
-    def operate_on_held(self, action: str, attempts: int, life: int, told: bool) -> None:
+    def operate_on_held(self, action: str, attempts: int, over: bool, told: bool) -> None:
         """A job is lost and held, and may expire before an operator sees it."""
-        self.lose_a_job("hold", attempts, HOUR_MS if life == SHORT_MS else life, told)
+        self.lose_a_job("hold", attempts, over=False, told=told)
         if held := [*self.held.held]:
-            job = min(held, key=lambda each: self.held.count(each, "expires"))
-            expires = self.held.count(job, "expires")
-            if expires < self.held.now + 300:
-                pass_by(self.actors, expires)
-            self._operate(job, action)
+            if over:
+                self._run_out(held[-1])
+            self._operate(held[-1], action)
 
     def _operate(self, job: str, action: str) -> None:
         said = self._step([action], lambda: self.actors.operate(job, action))

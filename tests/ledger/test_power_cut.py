@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 
+from bench.power import whole as whole_module
 from bench.power.image import Image
+from bench.power.load import Connection
 from bench.power.moments import moments
 from bench.power.restore import images, judge
 from bench.power.run import Load, Recording, record
@@ -16,7 +19,8 @@ from bench.stack import BenchStack, bench_stack
 pytestmark = pytest.mark.servers
 
 SEED = 7
-LOAD = Load(jobs=90, seconds=5.0, seed=SEED, worker=False)
+#: So many jobs, however long a machine takes; the seconds end what does not get on.
+LOAD = Load(jobs=90, seconds=60.0, seed=SEED, worker=False)
 CUTS = 5
 
 
@@ -48,11 +52,25 @@ def test_every_202_survives_a_cut_at_any_moment(stack: BenchStack, recording: Re
 
 
 def test_every_job_then_runs_and_no_request_counts_twice(
-    stack: BenchStack, recording: Recording
+    stack: BenchStack, recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    unanswered = []
+
+    class Counting(Connection):
+        async def ask(self, request: bytes) -> tuple[int, Any]:
+            status, answer = await super().ask(request)
+            if status == 503:
+                unanswered.append(answer["code"])
+            return status, answer
+
+    monkeypatch.setattr(whole_module, "Connection", Counting)
     whole = whole_stack(stack, recording, SEED)
-    assert whole.accepted == whole.succeeded > 10
-    assert whole.replayed + whole.same == whole.asked_again >= 20
+    assert whole.accepted == whole.succeeded >= LOAD.jobs
+    # Where the ledger was too slow, as on a busy machine, the request was not answered; whatever
+    # was answered was answered so.
+    assert set(unanswered) <= {"ledger_unavailable"}
+    assert whole.replayed + whole.same == whole.asked_again - len(unanswered)
+    assert whole.replayed >= 20
     assert whole.same > 0
 
 

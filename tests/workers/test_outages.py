@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.servers.marks import wait_until
 from tests.workers.site import Site, name
+from tests.workers.waiting import WAITING, jobs_that_wait
 
 
 def connections_of_workers(site: Site) -> list[Any]:
@@ -27,21 +28,16 @@ def test_a_lost_connection_to_the_broker_drops_nothing_that_waits_for_the_pool(
     site: Site,
 ) -> None:
     worker = site.worker(concurrency="1")
-    site.settled(*[site.submit("demo.noop") for _ in range(40)])
-    running, waiting = name("running"), name("waiting")
-    job_id = site.submit("test.wait", name=running)
-    site.marks.wait_for(running, "begun")
-    waits = [site.submit("test.mark", name=waiting) for _ in range(5)]
-    wait_until(lambda: site.queued() == 0)
+    behind = jobs_that_wait(site)
     superuser: Any = site.stack.servers.redis("superuser", 1)
     killed = {item["id"] for item in connections_of_workers(site)}
     for each in killed:
         superuser.client_kill_filter(_id=each)
     wait_until(lambda: bool({item["id"] for item in connections_of_workers(site)} - killed))
-    site.marks.go(running)
-    statuses = site.settled(job_id, *waits, seconds=15)
+    site.marks.go(behind.running)
+    statuses = site.settled(behind.first, *behind.jobs, seconds=15)
     assert {(item["status"], item["attempts"]) for item in statuses} == {("succeeded", 1)}
-    assert len(site.marks.of(waiting)) == 5
+    assert len(site.marks.of(behind.waiting)) == WAITING
     assert worker.status is None
 
 

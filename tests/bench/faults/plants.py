@@ -6,6 +6,7 @@ from typing import Any
 
 from bench.faults.evidence import Effect, FinalRecord, Run, Scanned
 from bench.faults.history import SealedResult
+from bench.faults.logs import Logged, LoggedError
 from tests.bench.faults.story import Story
 
 Plant = Callable[[Story], object]
@@ -157,29 +158,28 @@ def effect_of_another(story: Story) -> None:
     story.effects.append(Effect("j-lost", "r-nothing", 1))
 
 
+def began_after_the_next_claim(story: Story) -> None:
+    """The later attempt has not begun."""
+    story.timed("j-slow", 3, started=3000)
+    story.began("j-slow", 1, 3200)
+
+
+def began_after_the_end(story: Story) -> None:
+    story.timed("j-lost", 2, finished=3000)
+    story.began("j-lost", 1, 3200)
+
+
 #: What is planted -> the plant, and the rules that have to find it, and no others.
 PLANTED: dict[str, tuple[Plant, set[str]]] = {
     "an accepted job was never written": (lambda s: gone(s, "j-key"), {"lost"}),
-    "an accepted job's record is deleted": (
-        lambda s: record_gone(s, "j-key"),
-        {"lost", "removed"},
-    ),
+    "an accepted job's record is deleted": (lambda s: record_gone(s, "j-key"), {"lost", "removed"}),
     "a record vanished without a trace": (
         lambda s: s.records.pop("j-key"),
         {"lost", "replay_differs"},
     ),
-    "a job of an unknown outcome vanished": (
-        lambda s: s.records.pop("j-held"),
-        {"replay_differs"},
-    ),
-    "a job is queued for ever": (
-        lambda s: new(s, "quick"),
-        {"unsettled"},
-    ),
-    "a job is held for ever": (
-        lambda s: new(s, "held", "run", "held"),
-        {"unsettled"},
-    ),
+    "a job of an unknown outcome vanished": (lambda s: s.records.pop("j-held"), {"replay_differs"}),
+    "a job is queued for ever": (lambda s: new(s, "quick"), {"unsettled"}),
+    "a job is held for ever": (lambda s: new(s, "held", "run", "held"), {"unsettled"}),
     "another id is told the second time": (
         lambda s: s.say("accepted", "r-key", "j-quick"),
         {"other_id"},
@@ -190,15 +190,9 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
     ),
     "an unknown outcome became two jobs": (lambda s: doubled(s, "r-mixed"), {"handed_in_twice"}),
     "an accepted job is there twice": (lambda s: doubled(s, "r-quick"), {"handed_in_twice"}),
-    "what was refused is a job": (
-        refused_and_there,
-        {"refused_but_there"},
-    ),
+    "what was refused is a job": (refused_and_there, {"refused_but_there"}),
     "a job that nobody handed in": (lambda s: doubled(s, "r-stranger"), {"unexplained_job"}),
-    "a job whose seal names nobody": (
-        lambda s: doubled(s, None),
-        {"unexplained_job"},
-    ),
+    "a job whose seal names nobody": (lambda s: doubled(s, None), {"unexplained_job"}),
     "a settled job is told to be queued again": (
         lambda s: s.say("answer", "r-quick", "j-quick", state="queued"),
         {"answer_changed"},
@@ -215,30 +209,15 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
         lambda s: told_otherwise(s, attempts=2),
         {"answer_changed"},
     ),
-    "a cancelled job was told and did not stay so": (
-        cancelled_and_ran,
-        {"answer_changed"},
-    ),
+    "a cancelled job was told and did not stay so": (cancelled_and_ran, {"answer_changed"}),
     "a result of another job is told": (
         lambda s: told_otherwise(s, fault="another job's result"),
         {"wrong_answer"},
     ),
-    "a failing job succeeds": (
-        lambda s: new(s, "failing", "run", "succeeded"),
-        {"wrong_end"},
-    ),
-    "an invalid job is accepted": (
-        lambda s: new(s, "invalid", "cancelled"),
-        {"wrong_end"},
-    ),
-    "a job is cancelled by nobody": (
-        lambda s: new(s, "quick", "cancelled"),
-        {"wrong_end"},
-    ),
-    "a job expires long before its time": (
-        lambda s: new(s, "quick", "expired"),
-        {"wrong_end"},
-    ),
+    "a failing job succeeds": (lambda s: new(s, "failing", "run", "succeeded"), {"wrong_end"}),
+    "an invalid job is accepted": (lambda s: new(s, "invalid", "cancelled"), {"wrong_end"}),
+    "a job is cancelled by nobody": (lambda s: new(s, "quick", "cancelled"), {"wrong_end"}),
+    "a job expires long before its time": (lambda s: new(s, "quick", "expired"), {"wrong_end"}),
     "a job settles twice, the same way": (
         lambda s: settled_again(s, "succeeded"),
         {"settled_twice", "transition"},
@@ -261,10 +240,7 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
         {"transition", "effect_twice"},
     ),
     "a job begins as running": (began_running, {"transition"}),
-    "the fencing token stays": (
-        token_stood,
-        {"attempt_fell", "attempt_ran_twice", "stale_result"},
-    ),
+    "the fencing token stays": (token_stood, {"attempt_fell", "attempt_ran_twice", "stale_result"}),
     "the fencing token falls": (
         token_fell,
         {
@@ -275,11 +251,17 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
             "stale_result",
         },
     ),
-    "the fencing token leaps": (
-        token_leapt,
-        {"attempt_fell"},
-    ),
+    "the fencing token leaps": (token_leapt, {"attempt_fell"}),
     "an attempt begins after a later one": (lambda s: s.runs.reverse(), {"begun_too_late"}),
+    "an attempt begins once a later one was claimed": (
+        began_after_the_next_claim,
+        {"begun_too_late"},
+    ),
+    "an attempt begins once the job is over": (began_after_the_end, {"begun_too_late"}),
+    "a role logs an error that nobody expected": (
+        lambda s: s.rest.update(logged=Logged(7, (LoggedError("worker", "root", "KeyError"),))),
+        {"unexpected_error"},
+    ),
     "an attempt too many": (ran_on, {"too_many_attempts"}),
     "an attempt before the job is due": (lambda s: claimed_at(s, 999), {"out_of_time"}),
     "an attempt of an expired job": (lambda s: claimed_at(s, 9000), {"out_of_time"}),
@@ -353,10 +335,7 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
         {"ran_unclaimed"},
     ),
     "a job succeeds whose last attempt did not end": (no_end, {"end_unseen"}),
-    "a job succeeds that never ran": (
-        success_from_nowhere,
-        {"end_unseen"},
-    ),
+    "a job succeeds that never ran": (success_from_nowhere, {"end_unseen"}),
     "a job succeeds without its effect": (lambda s: no_effect(s, "j-key"), {"effect_missing"}),
     "an effect happens twice": (
         lambda s: s.effects.append(Effect("j-key", "r-key", 1)),
@@ -370,10 +349,7 @@ PLANTED: dict[str, tuple[Plant, set[str]]] = {
         lambda s: s.effects.append(Effect("j-failing", "r-failing", 2)),
         {"effect_unclaimed"},
     ),
-    "an effect with another job's arguments": (
-        effect_of_another,
-        {"effect_unclaimed"},
-    ),
+    "an effect with another job's arguments": (effect_of_another, {"effect_unclaimed"}),
     "an accepted job is not found": (
         lambda s: s.say("answer", "r-quick", "j-quick", status=404, code="not_found"),
         {"denied"},

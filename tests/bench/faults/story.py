@@ -6,6 +6,7 @@ from typing import Any
 from bench.faults.evidence import Effect, Evidence, FinalRecord, Run, Scanned
 from bench.faults.history import Change, History, JobHistory, SealedResult
 from bench.faults.journal import Entry, Event
+from bench.faults.logs import Logged
 
 
 @dataclass
@@ -65,6 +66,17 @@ class Story:
         if end:
             self.runs.append(Run("end", job, ref, attempt))
 
+    def timed(self, job: str, place: int, **times: Any) -> None:
+        """Put a write of the ledger's at other times."""
+        self.changes[job][place] = replace(self.changes[job][place], **times)
+
+    def began(self, job: str, attempt: int, at: int) -> None:
+        """Let an attempt have begun at a time."""
+        wanted = ("begin", job, attempt)
+        for place, run in enumerate(self.runs):
+            if (run.event, run.job, run.attempt) == wanted:
+                self.runs[place] = replace(run, at=at)
+
     def evidence(self) -> Evidence:
         """What a checker is given."""
         jobs = (
@@ -90,6 +102,7 @@ class Story:
             left={"cs:due": 0, "cs:open": 0},
             quarantine={"replayed": 2},
             explained=frozenset({"replayed"}),
+            logged=Logged(7),
         )
         return replace(clean, **self.rest)
 

@@ -6,7 +6,7 @@ import pytest
 
 from bench.faults.checker import RULES, check
 from bench.faults.history import History
-from tests.bench.faults.plants import PLANTED, Plant, no_effect
+from tests.bench.faults.plants import PLANTED, Plant, began_after_the_end, no_effect
 from tests.bench.faults.story import Story, clean_story
 
 
@@ -34,6 +34,35 @@ def test_a_late_attempt_is_explained_while_the_ledgers_clock_was_moved(
     story.runs = [replace(run, at=at + 1000 * clock_s) for run in reversed(story.runs)]
     story.rest.update(clock_moved=((100, 200),))
     assert broken(story) == (set() if excused else {"begun_too_late"})
+
+
+HOUR = 3_600_000
+
+
+@pytest.mark.parametrize("clock", [-HOUR, 0, HOUR])
+@pytest.mark.parametrize(("at", "late"), [(2900, False), (3100, False), (3101, True)])
+def test_a_worker_whose_clock_was_moved_is_judged_by_the_ledgers(
+    at: int, late: bool, clock: int
+) -> None:
+    story = clean_story()
+    story.timed("j-slow", 3, started=3000)
+    story.began("j-slow", 1, at + clock)
+    assert broken(story) == ({"begun_too_late"} if late else set())
+
+
+@pytest.mark.parametrize("moved", [3000, 3000 - HOUR, 3000 + HOUR])
+def test_what_a_moved_ledger_wrote_makes_no_attempt_late(moved: int) -> None:
+    story = clean_story()
+    began_after_the_end(story)
+    story.rest.update(clock_moved=((moved, moved + 1),))
+    assert broken(story) == set()
+
+
+def test_an_attempt_of_its_own_end_is_late_by_that_too() -> None:
+    story = clean_story()
+    story.timed("j-key", 2, finished=3000)
+    story.began("j-key", 1, 3200)
+    assert broken(story) == {"begun_too_late"}
 
 
 def test_every_rule_is_shown_to_fail() -> None:

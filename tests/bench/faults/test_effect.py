@@ -14,16 +14,17 @@ from typing import Any
 import pytest
 
 from bench.faults import inject as injectors
+from bench.faults.__main__ import _demanding
 from bench.faults.campaign import CONTROL, Campaign, without_control
 from bench.faults.checker import check
 from bench.faults.evidence import Scanned
 from bench.faults.inject import KINDS, inject
-from bench.faults.keeper import Exit, Keeper
-from bench.faults.outcome import Injected, Outcome, Terms, concerns, unexplained
+from bench.faults.keeper import Keeper
+from bench.faults.outcome import Injected, Outcome, Terms
 from bench.faults.plan import Fault
 from bench.faults.proxy import Proxies
-from bench.faults.system import free_ports
 from deploy.errors import StackError
+from deploy.local.paths import free_ports
 from deploy.local.process import Child, Program
 from deploy.progress import Progress
 from tests.bench.faults.story import clean_story
@@ -104,7 +105,10 @@ def test_a_keeper_outlives_any_exception() -> None:
 
 
 @pytest.mark.parametrize("kind", ["reset", "delay", "silence", "cut"])
-def test_a_link_that_nobody_uses_suffers_nothing(kind: str) -> None:
+def test_a_link_that_nobody_uses_suffers_nothing(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(injectors, "_SEEN_S", 0.1)
     proxies = Proxies()
     listen, target = free_ports(2)
     proxies.add("a->b", port=listen, target=target)
@@ -115,50 +119,6 @@ def test_a_link_that_nobody_uses_suffers_nothing(kind: str) -> None:
         pass
     proxies.close()
     assert (effect.seen, refused.seen) == ("", "connections are refused")
-
-
-def test_an_exit_without_a_fault_before_it_is_told() -> None:
-    done = Injected(fault("kill"), 5.0, 6.0, "", "seen")
-    exits = [Exit("worker", 100.0 + at, 1) for at in (4.0, 5.5, 15.0, 17.0)]
-    exits.append(Exit("worker", 140.0, 0))
-    assert unexplained(exits, [done], 100.0) == (
-        "worker ended with status 1 at 4 s, by no fault",
-        "worker ended with status 1 at 17 s, by no fault",
-    )
-
-
-@pytest.mark.parametrize(
-    ("kind", "target", "part", "may"),
-    [
-        ("kill", "worker", "worker", True),
-        ("kill", "worker child", "worker", True),
-        ("silence", "worker->ledger", "worker", True),
-        ("kill", "redis", "worker", True),
-        ("wipe-broker", "broker", "rabbitmq", True),
-        ("wipe-broker", "broker", "epmd", True),
-        ("wipe-broker", "broker", "redis", False),
-        ("wipe-queue", "fast", "worker", False),
-        ("forget-scripts", "redis", "worker", False),
-        ("rotate-certificates", "everything", "worker", True),
-        ("kill", "worker-2", "worker", False),
-        ("silence", "client->gateway", "gateway", False),
-        ("kill", "gateway", "redis", False),
-        ("silence", "worker->ledger", "redis", False),
-        ("disk", "vault", "redis", False),
-    ],
-)
-def test_a_part_ends_by_a_fault_of_its_own_or_of_a_server_it_needs(
-    kind: str, target: str, part: str, may: bool
-) -> None:
-    assert concerns(fault(kind, target), part) is may
-
-
-def test_no_fault_explains_a_crash_of_the_program_itself() -> None:
-    done = Injected(fault("kill", "gateway"), 5.0, 6.0, "", "seen")
-    exits = [Exit("gateway", 105.5, -signal.SIGABRT), Exit("gateway", 105.5, -signal.SIGKILL)]
-    assert unexplained(exits, [done], 100.0) == (
-        "gateway ended with status -6 at 6 s, by no fault",
-    )
 
 
 def test_too_few_faults_or_jobs_fail_the_campaign(tmp_path: Path) -> None:
@@ -172,6 +132,35 @@ def test_too_few_faults_or_jobs_fail_the_campaign(tmp_path: Path) -> None:
         "fewer than 10 jobs were accepted",
         "only 2 faults had an effect, not 3",
     )
+
+
+@pytest.mark.parametrize(
+    ("share", "done", "told"),
+    [
+        (None, 0, ()),
+        (0.0, 1, ()),
+        (0.0, 0, ("only 0 of 5 clock faults had an effect, not 1",)),
+        (0.5, 3, ()),
+        (0.5, 2, ("only 2 of 5 clock faults had an effect, not 3",)),
+    ],
+)
+def test_a_kind_that_hardly_ever_happens_fails_the_campaign(
+    tmp_path: Path, share: float | None, done: int, told: tuple[str, ...]
+) -> None:
+    clocks = [Injected(fault("clock", number=n), 0, 1, "", "seen") for n in range(5)]
+    clocks[done:] = [replace(each, note="no effect: clock") for each in clocks[done:]]
+    kills = [Injected(fault("kill", number=n), 0, 1, "", "seen") for n in range(500)]
+    found = outcome(tmp_path, *kills, *clocks)
+    terms = replace(found.terms, least_faults=500, least_share=share)
+    assert replace(found, terms=terms).violations == told
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_the_campaigns_that_count_ask_for_each_kind(tmp_path: Path, quick: bool) -> None:
+    terms = _demanding(Terms("t", 1, 9, 1.0, "redis", tmp_path, ()), quick)
+    assert terms.least_share == (0.0 if quick else 0.5)
+    assert terms.least_faults > 0
+    assert terms.least_jobs > 0
 
 
 def test_a_fault_that_was_not_mended_fails_the_campaign(tmp_path: Path) -> None:

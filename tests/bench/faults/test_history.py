@@ -64,6 +64,11 @@ def test_changes_follow_each_other_with_what_was_not_written_kept() -> None:
     assert (jobs["a"].ref, jobs["a"].expires, jobs["a"].removed) == ("r-1", 9, False)
 
 
+def test_when_a_job_settled_is_kept() -> None:
+    jobs = read(hset("a", state="queued"), hset("a", state="cancelled", finished=8))
+    assert [change.finished for change in jobs["a"].changes] == [0, 8]
+
+
 def test_only_the_ledgers_database_is_read() -> None:
     job = hset("a", state="queued")
     assert read([b"SELECT", b"1"], job) == {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from bench.faults.proxy import HOST, Proxies
-from bench.faults.system import free_ports
+from deploy.local.paths import free_ports
 
 LATE_MS = 150.0
 

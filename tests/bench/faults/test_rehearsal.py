@@ -38,7 +38,8 @@ def test_a_load_without_faults_is_without_violations(own_stack: Stack, tmp_path:
     )
     wait_until(lambda: unsettled(ledger) == 0, 60)
     wait_until(lambda: unpurged(ledger) == 0, 60)
-    assert load.answers(targets, journal, most=40) == 40
+    # A busy machine's ledger may answer one of them too late: then all are asked for again.
+    wait_until(lambda: load.answers(targets, journal, most=40) == 40, 60)
     paths = own_stack.servers.paths
     places = Places(journal, sink.directory, paths.redis / APPEND_ONLY, (own_stack.logs,))
     verdict = check(
@@ -49,9 +50,9 @@ def test_a_load_without_faults_is_without_violations(own_stack: Stack, tmp_path:
     assert verdict.violations == ()
     assert verdict.counts.submissions["accepted"] == counts.accepted >= 150
     assert verdict.counts.jobs["succeeded"] > 100
-    # Without faults no answer is missed, and no worker dies.
+    # Without faults no worker dies, and an answer is missed on a busy machine alone.
     idle = {rule for rule, count in verdict.checked.items() if not count}
-    assert idle == {"handed_in_twice", "hold_ignored"}
+    assert {"hold_ignored"} <= idle <= {"handed_in_twice", "hold_ignored"}
     # What stands in every seal, and in Redis's files packed alone, is found there.
     found = check(
         gather(places, ledger, secrets=["application/vnd.countersign.job+json"], stored=frozenset())
