@@ -96,8 +96,9 @@ DIRECTED: Final[Mapping[str, Directed]] = {
     "a worker stands still with jobs in front of its pool": Directed(
         {"slow": 1},
         jobs=16,
-        seconds=0.6,
-        faults=_faults(("pause", "worker", 0.9, 9.0, 0.0)),
+        seconds=0.3,
+        # Before a second run has told it that these are not short, and that it holds too many.
+        faults=_faults(("pause", "worker", 0.5, 9.0, 0.0)),
         roles=_TWO,
         # As below: it knows of short runs alone, and takes more than it has slots.
         warm=60,

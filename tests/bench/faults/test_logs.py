@@ -40,6 +40,7 @@ def record(level: str, logger: str, error: Exception | None = None, message: str
         ("Traceback (most recent call last):\nKeyError: 's3cret'", ("", "KeyError")),
         ("Traceback (most recent call last):\n  File", ("", "an exception")),
     ],
+    ids=["uncaught", "critical", "asyncio", "key error", "eof", "elsewhere", "raw", "torn"],
 )
 def test_an_error_that_nobody_expected_is_found(text: str, found: tuple[str, str]) -> None:
     assert list(errors_in(text.splitlines())) == [found]
@@ -60,6 +61,7 @@ def test_an_error_that_nobody_expected_is_found(text: str, found: tuple[str, str
         '{"a": 1}',
         "",
     ],
+    ids=["pipe", "task", "network", "plain", "lost", "refusal", "torn", "list", "other", "empty"],
 )
 def test_what_is_expected_is_no_error(text: str) -> None:
     assert list(errors_in(text.splitlines())) == []
