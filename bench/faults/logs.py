@@ -20,12 +20,14 @@ UNKNOWN: Final = "an exception"
 #: The campaign's own tasks raise them: `faults.flaky`, and `faults.failing`.
 #: Celery gives a worker up where a pool's process was killed while the worker was starting: it is
 #: started again. `exits` asks for that kill.
+#: A worker stops whose RabbitMQ is gone: Celery's hub reads that connection once more as it closes.
 #: A pool's process that had just begun tells its main process, which was killed meanwhile.
 EXPECTED: Final = frozenset(
     {
         ("workers.run", "ConnectionError"),
         ("workers.run", "ValueError"),
         ("celery.worker", "WorkerLostError"),
+        ("celery.bootsteps", "RecoverableConnectionError"),
         ("billiard/connection.py _send", "BrokenPipeError"),
     }
 )

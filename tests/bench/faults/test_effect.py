@@ -21,7 +21,7 @@ from bench.faults.evidence import Scanned
 from bench.faults.inject import KINDS, inject
 from bench.faults.keeper import Keeper
 from bench.faults.outcome import Injected, Outcome, Terms
-from bench.faults.plan import Fault
+from bench.faults.plan import Broker, Fault
 from bench.faults.proxy import Proxies
 from deploy.errors import StackError
 from deploy.local.paths import free_ports
@@ -152,6 +152,25 @@ def test_a_kind_that_hardly_ever_happens_fails_the_campaign(
     kills = [Injected(fault("kill", number=n), 0, 1, "", "seen") for n in range(500)]
     found = outcome(tmp_path, *kills, *clocks)
     terms = replace(found.terms, least_faults=500, least_share=share)
+    assert replace(found, terms=terms).violations == told
+
+
+@pytest.mark.parametrize(
+    ("broker", "laid", "told"),
+    [
+        ("redis", 1, ()),
+        ("redis", 2, ("only 0 of 2 wipe-queue faults had an effect, not 1",)),
+        ("rabbitmq", 2, ()),
+    ],
+)
+def test_a_kind_may_miss_where_it_was_laid_once_or_hardly_ever_finds_anything(
+    tmp_path: Path, broker: Broker, laid: int, told: tuple[str, ...]
+) -> None:
+    missed = [
+        Injected(fault("wipe-queue", number=n), 0, 1, "no effect: wipe-queue") for n in range(laid)
+    ]
+    found = outcome(tmp_path, *missed)
+    terms = replace(found.terms, broker=broker, least_faults=0, least_share=0.0)
     assert replace(found, terms=terms).violations == told
 
 
