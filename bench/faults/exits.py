@@ -41,6 +41,8 @@ _SERVERS: Final[Mapping[str, frozenset[str]]] = {
 }
 #: Celery's last words where a pool's process was killed while the worker was starting.
 POOL_LOST: Final = "Unrecoverable error: WorkerLostError('Could not start worker processes')"
+#: What a role says last that starts while its new certificate is being written.
+UNREADABLE: Final = "names a file that cannot be read"
 #: What takes nothing away that a role needs at its start.
 _HARMLESS: Final = frozenset({"forget-scripts", "wipe-queue"})
 #: What is ended with RabbitMQ's node, or to wipe it.
@@ -78,6 +80,8 @@ def explains(end: Exit, faults: Sequence[Fault]) -> bool:
         return any(f.kind in kinds and f.target in (end.part, EVERYTHING) for f in faults)
     if POOL_LOST in end.words:
         return any(f.kind == "kill" and f.target == f"{end.part} child" for f in faults)
+    if UNREADABLE in end.words:
+        return any(f.kind == "rotate-certificates" for f in faults)
     return any(_refused_by(fault, end) for fault in faults)
 
 

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.faults.exits import POOL_LOST, REFUSALS, concerns, explains, unexplained
+from bench.faults.exits import (
+    POOL_LOST,
+    REFUSALS,
+    UNREADABLE,
+    concerns,
+    explains,
+    unexplained,
+)
 from bench.faults.keeper import Exit, Keeper, last_words
 from bench.faults.outcome import Injected
 from bench.faults.plan import Fault
@@ -16,6 +23,7 @@ from tests.servers.marks import wait_until
 LEDGER_AWAY = "countersign: the ledger's Redis does not serve: ConnectionError"
 LEDGER_LATE = "countersign: the ledger's Redis does not serve: TimeoutError"
 VAULT_AWAY = "countersign: Vault does not serve: ConnectionError; start it"
+NO_CERTIFICATE = f"countersign: COUNTERSIGN_TLS_CERT {UNREADABLE}: correct it"
 
 
 def fault(kind: str, target: str = "worker") -> Fault:
@@ -95,6 +103,8 @@ def test_a_role_ends_by_a_signal_that_a_fault_sent_to_it(
         (f'{{"level": "critical", "message": "{POOL_LOST}"}}', "kill", "worker child", True),
         (f'{{"level": "critical", "message": "{POOL_LOST}"}}', "kill", "worker-2 child", False),
         (f'{{"level": "critical", "message": "{POOL_LOST}"}}', "kill", "redis", False),
+        (NO_CERTIFICATE, "rotate-certificates", "everything", True),
+        (NO_CERTIFICATE, "kill", "redis", False),
         ("KeyError: 'x'", "kill", "redis", False),
         ("", "kill", "redis", False),
         ("", "kill", "worker", False),
@@ -156,7 +166,8 @@ def test_every_refusal_is_what_the_code_says() -> None:
         for package in ("backends", "gateway", "workers")
         for path in (root / package).rglob("*.py")
     )
-    assert [r for r in REFUSALS if r.removeprefix("countersign: ") not in code] == []
+    said = [words.removeprefix("countersign: ") for words in (*REFUSALS, UNREADABLE)]
+    assert [words for words in said if words not in code] == []
 
 
 def test_a_keeper_notes_what_a_process_said_last(tmp_path: Path) -> None:
