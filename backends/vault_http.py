@@ -9,7 +9,7 @@ import urllib3
 from backends import transit
 from backends.errors import VaultDenied, VaultNotFound, VaultUnavailable
 from backends.settings import VaultSettings
-from backends.vault_login import VaultLogin
+from backends.vault_login import VaultLogin, unavailable
 
 TIMEOUT = urllib3.Timeout(connect=2.0, read=5.0)
 
@@ -61,7 +61,7 @@ class VaultHttp:
                 headers=headers,
             )
         except urllib3.exceptions.HTTPError as error:
-            raise VaultUnavailable(f"Vault does not serve: {type(error).__name__}") from None
+            raise unavailable(error) from None
         return answer.status, answer.data
 
 

@@ -183,5 +183,5 @@ def _token_of(answer: Any, now: float) -> _Token:
 
 
 def unavailable(error: Exception) -> VaultUnavailable:
-    """Say which of `UNREACHED` it was, by its kind alone: its text may show addresses and paths."""
+    """Convert a client's exception; only its type is told: its text may show paths."""
     return VaultUnavailable(f"Vault does not serve: {type(error).__name__}")

@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import serialization
 from hvac import exceptions
 
 from backends.environment import Environment
-from backends.errors import VaultDenied, VaultUnavailable
+from backends.errors import VaultDenied
 from backends.keyring_source import CONFIG_MOUNT
 from backends.settings import vault_settings
-from backends.vault_login import VaultLogin
+from backends.vault_login import VaultLogin, unavailable
 from gateway.registration import Registration, parse_registration
 from signing.errors import CountersignError, KeyInvalid
 
@@ -147,7 +147,7 @@ def open_store(environment: Environment) -> Iterator[ProducerStore]:
     except exceptions.Forbidden:
         raise VaultDenied("Vault refuses: this takes the security role's settings") from None
     except (exceptions.VaultError, requests.RequestException) as error:
-        raise VaultUnavailable(f"Vault does not serve: {type(error).__name__}") from None
+        raise unavailable(error) from None
     finally:
         client.adapter.close()
 

@@ -15,7 +15,7 @@ from backends.errors import VaultUnavailable
 from backends.settings import VaultSettings
 from backends.transit import JOB_KEY, Signed, sign_body, sign_path, signed_from
 from backends.vault_http import answer_data
-from backends.vault_login import VaultLogin
+from backends.vault_login import VaultLogin, unavailable
 from gateway.batching import Batcher
 from signing.references import SECRETS_MOUNT
 from signing.strict_json import JsonObject, canonical
@@ -80,7 +80,7 @@ class AsyncVault:
             ) as answer:
                 return answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise VaultUnavailable(f"Vault does not serve: {type(error).__name__}") from None
+            raise unavailable(error) from None
 
 
 class VaultSecretStore:
