@@ -57,8 +57,10 @@ class Sources:
 class StatusLedger(GatewayLedger):
     """The ledger, with the keyring kept up with the seals that are read from it."""
 
-    def __init__(self, client: AsyncRedis, keyring: Refreshed[Keyring]) -> None:
-        super().__init__(client)
+    def __init__(
+        self, client: AsyncRedis, timeout_s: float, *, keyring: Refreshed[Keyring]
+    ) -> None:
+        super().__init__(client, timeout_s)
         self._keyring = keyring
 
     async def read(self, job_id: str) -> JobState | None:
@@ -186,7 +188,7 @@ async def _connect(
     for source in (sources.directory, sources.keyring):
         source.start()
         stack.callback(source.stop)
-    ledger = StatusLedger(client, sources.keyring)
+    ledger = StatusLedger(client, settings.ledger_timeout_s, keyring=sources.keyring)
     feed, store = SettledFeed(listener), VaultSecretStore(vault)
     beside = {"the feed": feed.run(), "the purge": purge_forever(ledger, store, clock_ms)}
     for name, work in beside.items():

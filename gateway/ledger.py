@@ -34,9 +34,6 @@ from signing.ledger.record import (
 
 T = TypeVar("T")
 
-#: A request is answered within a second where the ledger is away.
-PATIENCE_S = 0.9
-
 
 @dataclass(frozen=True, slots=True)
 class JobState:
@@ -47,11 +44,11 @@ class JobState:
 
 
 class GatewayLedger:
-    """Implements `pipeline.IngressLedger`; every call ends within its patience, in seconds."""
+    """Implements `pipeline.IngressLedger`; every call ends within the timeout, in seconds."""
 
-    def __init__(self, client: AsyncRedis, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, client: AsyncRedis, timeout_s: float) -> None:
         self._client = client
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._accepts: Batcher[Acceptance, Accepted | CountersignError] = Batcher(
             self._accept, most=256, lanes=1
         )
@@ -153,7 +150,7 @@ class GatewayLedger:
 
     async def _guarded(self, call: Awaitable[T]) -> T:
         try:
-            return await asyncio.wait_for(call, self._patience_s)
+            return await asyncio.wait_for(call, self._timeout_s)
         except TimeoutError:
             raise LedgerUnavailable("the ledger's Redis does not answer in time") from None
 

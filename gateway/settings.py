@@ -17,6 +17,8 @@ from signing.catalog import Catalog, parse_catalog
 from signing.errors import CatalogError, SettingError
 
 DEFAULT_MAX_BODY = 262_144
+#: A request is answered within a second where the ledger is away.
+DEFAULT_LEDGER_TIMEOUT_MS = 900
 
 _PREFIX: Final = "COUNTERSIGN_"
 #: What a dispatcher in the gateway's process is set with, in place of the prefix alone.
@@ -40,6 +42,7 @@ class GatewaySettings:
     """What an ingress needs.
 
     Attributes:
+        ledger_timeout_s: how long a request waits for the ledger before it is refused.
         dispatcher: the one that runs in the gateway's process; `None` where none does.
     """
 
@@ -54,6 +57,7 @@ class GatewaySettings:
     http_key: Path
     max_body: int
     max_in_flight: int
+    ledger_timeout_s: float
     dispatcher: DispatcherSettings | None
 
 
@@ -77,6 +81,11 @@ def gateway_settings(env: Environment) -> GatewaySettings:
         http_key=env.file("COUNTERSIGN_HTTP_KEY"),
         max_body=env.integer("COUNTERSIGN_MAX_BODY", DEFAULT_MAX_BODY, least=1024, most=1_000_000),
         max_in_flight=env.integer("COUNTERSIGN_MAX_IN_FLIGHT", 512, least=1, most=100_000),
+        # Not longer than the socket's own timeout.
+        ledger_timeout_s=env.integer(
+            "COUNTERSIGN_LEDGER_TIMEOUT_MS", DEFAULT_LEDGER_TIMEOUT_MS, least=100, most=5_000
+        )
+        / 1000,
         dispatcher=_dispatcher_inside(env, ledger.user),
     )
 

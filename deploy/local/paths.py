@@ -13,7 +13,7 @@ from deploy.errors import StackError
 
 HOST: Final = "127.0.0.1"
 #: Below Linux's range for outgoing connections (net.ipv4.ip_local_port_range).
-_PORTS: Final = range(12_000, 32_000)
+PORTS: Final = range(12_000, 32_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def free_ports(count: int) -> list[int]:
     None that an outgoing connection is given: what is started again finds its port free.
     """
     found: list[int] = []
-    for port in random.sample(_PORTS, len(_PORTS)):
+    for port in random.sample(PORTS, len(PORTS)):
         if is_free(port):
             found.append(port)
         if len(found) == count:

@@ -57,9 +57,13 @@ class Child:
             StackError: where the process ends before, or the time is over; with the log's end.
         """
         deadline = time.monotonic() + seconds
-        while not ready():
-            if self.status is not None:
-                raise StackError(self._failure(f"ended with status {self.status}"))
+        while True:
+            # Before `ready`, which may be true because it has ended.
+            status = self.status
+            if ready():
+                return
+            if status is not None:
+                raise StackError(self._failure(f"ended with status {status}"))
             if time.monotonic() > deadline:
                 raise StackError(self._failure(f"is not ready after {seconds:g} s"))
             self._pause()

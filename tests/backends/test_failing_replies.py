@@ -95,7 +95,7 @@ def test_an_acceptance_that_fails_is_refused_alone(ledger_redis: QuietRedis) -> 
     async def run() -> list[Any]:
         client = connect_async(settings)
         try:
-            ledger = GatewayLedger(client)
+            ledger = GatewayLedger(client, 30.0)
             first = asyncio.create_task(
                 ledger.accept(acceptance(now))
             )  # the rest gathers meanwhile

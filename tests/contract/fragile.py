@@ -10,6 +10,7 @@ from typing import Self
 
 from deploy.local.bao_server import VaultFiles, find_bao, health
 from deploy.local.process import Child, Program
+from gateway.settings import DEFAULT_LEDGER_TIMEOUT_MS
 from tests.servers.servers import Servers
 from tests.servers.stack import Producer, Stack
 
@@ -90,4 +91,8 @@ class Fragile:
 
 
 def _start_gateway(stack: Stack) -> None:
-    stack.start("gateway", COUNTERSIGN_MAX_IN_FLIGHT=str(MAX_IN_FLIGHT))
+    stack.start(
+        "gateway",
+        COUNTERSIGN_MAX_IN_FLIGHT=str(MAX_IN_FLIGHT),
+        COUNTERSIGN_LEDGER_TIMEOUT_MS=str(DEFAULT_LEDGER_TIMEOUT_MS),
+    )

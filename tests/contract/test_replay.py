@@ -43,7 +43,8 @@ def test_an_expired_job_runs_again_for_as_long_as_it_had(partners: Partners) -> 
     after = replay(partners.acme, before["id"]).json["id"]
     status = get(partners.acme, f"/v1/jobs/{after}").json
     life = from_rfc3339(status["expires_at"]) - from_rfc3339(status["due_at"])
-    assert -1_000 < life <= 1
+    # It may have been due by the time that the ledger took it in, and that is told from days.
+    assert -15_000 < life <= 1
 
 
 def test_a_job_that_had_secrets_says_how_to_mend_it(partners: Partners) -> None:

@@ -44,6 +44,23 @@ def test_an_early_death_is_told_with_the_end_of_its_log(
     assert (tmp_path / "sample.log").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_program_that_ends_between_two_looks_is_asked_once_more(
+    tmp_path: Path, children: list[Child]
+) -> None:
+    child = Child(program(tmp_path, "pass"))
+    children.append(child)
+    looks: list[int | None] = []
+
+    def has_ended() -> bool:
+        looks.append(child.status)
+        while child.status is None:  # it ends after this look and before the next of the status
+            os.sched_yield()
+        return looks[-1] == 0
+
+    child.wait_until(has_ended, 30)
+    assert len(looks) <= 2
+
+
 def test_what_is_not_ready_in_time_is_told(tmp_path: Path, children: list[Child]) -> None:
     children.append(Child(program(tmp_path, "import signal; signal.pause()")))
     with pytest.raises(StackError, match=r"not ready after 0\.1 s"):

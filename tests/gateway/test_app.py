@@ -20,6 +20,7 @@ from signing.ids import uuid7
 from tests.gateway.asgi import Answer, ask
 from tests.gateway.fakes import CATALOG, registration
 from tests.servers.servers import Servers
+from tests.servers.stack import LEDGER_TIMEOUT_MS
 from tests.signing.http_requests import SIGNER, as_received
 
 CONFIG = "countersign-config"
@@ -63,7 +64,11 @@ class Served:
 def settings(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> GatewaySettings:
     catalog = tmp_path_factory.mktemp("catalog") / "catalog.json"
     catalog.write_bytes(dump_catalog(CATALOG))
-    values = {**servers.environment("gateway"), "COUNTERSIGN_CATALOG": str(catalog)}
+    values = {
+        **servers.environment("gateway"),
+        "COUNTERSIGN_CATALOG": str(catalog),
+        "COUNTERSIGN_LEDGER_TIMEOUT_MS": str(LEDGER_TIMEOUT_MS),
+    }
     return gateway_settings(Environment(values))
 
 

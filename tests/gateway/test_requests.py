@@ -110,7 +110,8 @@ def test_a_body_that_does_not_end_in_time_is_malformed(monkeypatch: pytest.Monke
     async def receive() -> Any:
         nonlocal sends
         sends += 1
-        await asyncio.sleep(0.01)
+        if sends > 1:  # the deadline may come during any pause
+            await asyncio.sleep(0.01)
         return {"type": "http.request", "body": b"", "more_body": True}
 
     async def run() -> None:

@@ -6,7 +6,12 @@ import pytest
 
 from backends.environment import Environment
 from backends.settings import RedisSettings
-from gateway.settings import DEFAULT_MAX_BODY, dispatcher_settings, gateway_settings
+from gateway.settings import (
+    DEFAULT_LEDGER_TIMEOUT_MS,
+    DEFAULT_MAX_BODY,
+    dispatcher_settings,
+    gateway_settings,
+)
 from signing.catalog import Catalog, dump_catalog
 from signing.errors import SettingError
 from tests.gateway.fakes import CATALOG
@@ -48,6 +53,7 @@ def test_a_gateway_is_set(values: dict[str, str], tmp_path: Path) -> None:
     assert (settings.audience, settings.host, settings.port) == ("countersign", "127.0.0.1", 8443)
     assert (settings.http_cert, settings.http_key) == (tmp_path / "cert", tmp_path / "key")
     assert (settings.max_body, settings.max_in_flight) == (DEFAULT_MAX_BODY, 512)
+    assert settings.ledger_timeout_s == DEFAULT_LEDGER_TIMEOUT_MS / 1000 < 1
     assert settings.ledger.database == 0
     assert settings.vault.role == "role"
 
@@ -86,6 +92,9 @@ def test_what_is_missing_is_named(values: dict[str, str], name: str) -> None:
         ("COUNTERSIGN_MAX_BODY", "5"),
         ("COUNTERSIGN_MAX_BODY", "1000001"),
         ("COUNTERSIGN_MAX_IN_FLIGHT", "0"),
+        ("COUNTERSIGN_LEDGER_TIMEOUT_MS", "99"),
+        ("COUNTERSIGN_LEDGER_TIMEOUT_MS", "5001"),
+        ("COUNTERSIGN_LEDGER_TIMEOUT_MS", "0.9"),
         ("COUNTERSIGN_CATALOG", "/nowhere/catalog.json"),
     ],
 )

@@ -21,6 +21,8 @@ from tests.servers.servers import Servers
 
 ROOT = Path(__file__).parents[2]
 READY_S = 30.0
+#: Where a machine stands still for a second, the ledger was not away.
+LEDGER_TIMEOUT_MS = 4_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,7 @@ class Stack:
         """Start one role; settings override its environment. A gateway is waited for."""
         environment = self.servers.environment(role)  # type: ignore[arg-type]
         environment["COUNTERSIGN_QUEUES"] = "fast,slow"
+        environment["COUNTERSIGN_LEDGER_TIMEOUT_MS"] = str(LEDGER_TIMEOUT_MS)
         name = name or role
         child = self._spawn(name, [role], environment | settings)
         self.processes[name] = child

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from signing.catalog import (
@@ -166,7 +166,6 @@ specs = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(specs, unique_by=lambda spec: spec.name))
 def test_what_is_written_is_read_back_and_written_the_same(tasks: list[TaskSpec]) -> None:
     catalog = Catalog(tasks)

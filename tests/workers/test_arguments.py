@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 import jsonschema_rs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 from pydantic_core import PydanticCustomError, core_schema
@@ -255,7 +255,6 @@ def everything(
 EVERYTHING = arguments_of(everything, "shop.everything")
 
 
-@settings(deadline=None)
 @given(
     st.fixed_dictionaries(
         {
@@ -275,7 +274,6 @@ def test_what_fits_its_types_comes_back_as_it_was(args: dict[str, Any]) -> None:
     assert EVERYTHING.bind(args) == args
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abcdefghi"), json_values))
 def test_binding_takes_what_the_schema_takes_and_nothing_else(args: dict[str, Any]) -> None:
     try:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from signing.strict_json import JsonValue
@@ -55,7 +55,6 @@ secrets = st.text(st.characters(codec="utf-8", exclude_characters="*"), min_size
 around = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
-@settings(deadline=None)
 @given(secrets, st.sampled_from(sorted(ENCODINGS)), around, around)
 def test_no_planted_secret_is_left(secret: str, encoding: str, before: str, after: str) -> None:
     written = ENCODINGS[encoding](secret)
@@ -67,7 +66,6 @@ def test_no_planted_secret_is_left(secret: str, encoding: str, before: str, afte
         assert value == key
 
 
-@settings(deadline=None)
 @given(st.lists(secrets, min_size=1, max_size=4), st.binary(max_size=9), st.binary(max_size=9))
 def test_no_part_of_base64_that_holds_a_secret_is_left(
     planted: list[str], before: bytes, after: bytes
@@ -83,14 +81,12 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(json_values)
 def test_without_secrets_nothing_changes(value: JsonValue) -> None:
     assert redact(value, []) == value
     assert redact(value, ["", "a secret that is not in there"]) == value
 
 
-@settings(deadline=None)
 @given(json_values, st.lists(secrets))
 def test_redacting_twice_is_redacting_once(value: JsonValue, planted: list[str]) -> None:
     once = redact(value, planted)
