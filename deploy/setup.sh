@@ -28,7 +28,8 @@ install_packages() {
 
 apt_install() {
     $as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -y -q --no-install-recommends "$@" >&2
+        apt-get install -y -q --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 "$@" >&2
 }
 
 # A Python of at least 3.11, the newest first; PYTHON names another.

@@ -150,12 +150,12 @@ class Campaign:
             note = f"{NOT_INJECTED}: {error}"
         except Exception as error:  # noqa: BLE001 - a mend of any kind that failed is told, not lost
             note = f"{NOT_MENDED}: {type(error).__name__}"
-        done = Injected(fault, round(begun, 2), round(self._now(), 2), note, seen)
+        done = Injected(fault, begun, self._now(), note, seen)
         with self._lock:
             self._under_way -= 1
             self._injected.append(done)
             with (self.system.directory / "injected.jsonl").open("a", encoding="utf-8") as file:
-                line = {**asdict(fault), "begun": done.begun, "ended": done.ended}
+                line = {**asdict(fault), "begun": round(begun, 2), "ended": round(done.ended, 2)}
                 line |= {"note": note, "effect": seen}
                 file.write(json.dumps(line) + "\n")
 

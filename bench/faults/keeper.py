@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import requests
 from hvac.exceptions import VaultError
@@ -26,6 +26,7 @@ _SAYS: Final = "countersign: "
 _CRITICAL: Final = '"level": "critical"'
 _MOST_WORDS: Final = 400
 Start = Callable[[Mapping[str, str]], Child]
+T = TypeVar("T")
 
 
 class NotThere(Exception):
@@ -226,8 +227,8 @@ def last_words(log: Path, begin: int) -> tuple[str, int]:
     return next(says, lines[-1] if lines else "")[:_MOST_WORDS], begin + len(data)
 
 
-def wait_for(look: Callable[[], int | None], seconds: float) -> int:
-    """Wait until there is a process.
+def wait_for(look: Callable[[], T | None], seconds: float) -> T:
+    """Wait until there is a process, or what belongs to one.
 
     Raises:
         NotThere: where there was none in time.

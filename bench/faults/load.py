@@ -62,7 +62,7 @@ class _Pace:
         """Wait for the next job's time, and give it."""
         progress = self.progress
         with progress.lock:
-            if progress.accepted >= self.wanted or progress.sent >= 2 * self.wanted:
+            if progress.accepted >= self.wanted or progress.sent >= 4 * self.wanted:
                 return None
             # Others take the place of what was not accepted, at most so much faster than planned.
             kept = progress.sent - progress.refused - progress.unknown

@@ -24,7 +24,7 @@ from backends.errors import VaultUnavailable
 from backends.settings import vault_settings
 from backends.vault_login import VaultLogin
 from bench.faults.keeper import Keeper, children_of, wait_for
-from bench.faults.plan import LINKS, QUEUES, ROLES, Broker
+from bench.faults.plan import LINKS, QUEUES, ROLES, WORKERS, Broker
 from bench.faults.proxy import Proxies
 from bench.faults.sink import Sink
 from bench.faults.stored import jobs_with_secrets
@@ -186,13 +186,11 @@ class System:
         Raises:
             NotThere: where there are none in time.
         """
-        keeper = self.keepers[name]
+        return wait_for(partial(self._pool, name), wait_s)
 
-        def look() -> int | None:
-            pid = keeper.pid
-            return pid if pid is not None and children_of(pid) else None
-
-        return children_of(wait_for(look, wait_s))
+    def _pool(self, name: str) -> list[int] | None:
+        pid = self.keepers[name].pid
+        return None if pid is None else children_of(pid) or None
 
     def redis_superuser(self, database: int) -> redis.Redis:
         """A client that may do everything, with no proxy between. 0: ledger, 1: broker."""
@@ -229,12 +227,15 @@ class System:
         return _given(listed, "vault")
 
     def wait_ready(self) -> None:
-        """Wait until the gateway says that all it needs is there.
+        """Wait until the gateway says that all it needs is there, and the workers have begun.
 
         Raises:
-            StackError: where it does not in time.
+            StackError: where they do not in time.
         """
         _until(self._is_ready, "gateway")
+        for name in self.keepers:
+            if name in WORKERS:
+                _given(partial(self._pool, name), name)
 
     def _is_ready(self) -> bool:
         # Python's ssl leaves a socket unclosed whose peer is gone before TLS begins, as a proxy's

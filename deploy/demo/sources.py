@@ -46,7 +46,10 @@ def files(directory: Path) -> Iterator[Source]:
     """Every file below a directory."""
     for path in sorted(directory.rglob("*")):
         if path.is_file():
-            yield f"file:{path.relative_to(directory.parent)}", path.read_bytes()
+            try:
+                yield f"file:{path.relative_to(directory.parent)}", path.read_bytes()
+            except FileNotFoundError:
+                continue  # a server that runs has removed it
 
 
 def processes(root: int) -> Iterator[Source]:

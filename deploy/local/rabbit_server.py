@@ -21,7 +21,7 @@ from deploy.local.paths import HOST, StackPaths, StackPorts
 from deploy.local.process import Child, Program, starting
 from deploy.local.rabbit_definitions import VHOST, plain, render_definitions
 
-START_SECONDS: Final = 90.0
+START_SECONDS: Final = 180.0
 #: Debian's scripts in /usr/sbin insist on root and the service's user; this one does not.
 _SERVER: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -41,6 +41,8 @@ def choose_ports(paths: StackPaths, gateway: int | None) -> StackPorts:
         ports = replace(ports, gateway=gateway)
     elif not is_free(ports.gateway):
         ports = replace(ports, gateway=StackPorts.free().gateway)
+    while ports.gateway in _of_servers(ports):  # they were drawn apart
+        ports = replace(StackPorts.free(), gateway=ports.gateway)
     ports.save(paths.ports)
     return ports
 

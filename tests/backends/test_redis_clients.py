@@ -214,7 +214,7 @@ def test_connections_that_fell_silent_together_cost_one_timeout(
 ) -> None:
     (port,), proxies = free_ports(1), Proxies()
     proxies.add("ledger", port=port, target=ledger_redis.ports.redis)
-    client = connect(replace(settings, port=port), timeout=0.5)
+    client = connect(replace(settings, port=port), timeout=3.0)
     try:
         held = [client.connection_pool.get_connection() for _ in range(3)]
         for connection in held:

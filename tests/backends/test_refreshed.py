@@ -99,13 +99,19 @@ def test_it_refreshes_in_a_thread_of_its_own_until_it_is_stopped(
     assert len(source.heard) == 1
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks waits longer than a machine stands still."""
+    monkeypatch.setattr(refreshed, "SOON_WAIT_S", 10.0)
+
+
 def started(source: Source) -> Refreshed[str]:
     value = source.refreshed()
     value.start()
     return value
 
 
-def test_what_is_asked_for_is_loaded_at_once_but_not_all_the_time() -> None:
+def test_what_is_asked_for_is_loaded_at_once_but_not_all_the_time(patient: None) -> None:
     source = Source("one", "two", "three", "four")
     value = started(source)
     value.refresh_soon()
@@ -118,7 +124,7 @@ def test_what_is_asked_for_is_loaded_at_once_but_not_all_the_time() -> None:
     value.stop()
 
 
-def test_many_that_ask_at_once_share_one_load() -> None:
+def test_many_that_ask_at_once_share_one_load(patient: None) -> None:
     loading, go = threading.Event(), threading.Event()
     source = Source("one", "two", "three")
     value = started(source)

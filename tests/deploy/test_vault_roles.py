@@ -1,7 +1,7 @@
 """What each role's Vault policy allows and refuses, asked of a real OpenBao."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -110,13 +110,17 @@ TABLE: list[tuple[str, str, Action]] = [
 
 
 @pytest.fixture(scope="module")
-def unique(servers: Servers) -> str:
+def unique(servers: Servers) -> Iterator[str]:
     """A name that is there: in every place that a row reads or deletes."""
     name = uuid4().hex
     write(CONFIG, "producers/{}")(servers.vault("security"), name)
     for path in ("keyring", "keyring2"):
         write(CONFIG, path)(servers.vault("security"), name)
-    return name
+    yield name
+    # No registration, and other tests list them all.
+    servers.vault("security").secrets.kv.v2.delete_metadata_and_all_versions(
+        path=f"producers/{name}", mount_point=CONFIG
+    )
 
 
 @pytest.mark.parametrize(("what", "roles", "action"), TABLE, ids=[row[0] for row in TABLE])

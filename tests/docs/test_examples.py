@@ -113,10 +113,7 @@ def test_the_security_teams_tutorial(workshop: Workshop, monkeypatch: pytest.Mon
     forge(workshop)
     for name in ("shop", "shop-2"):
         make_key(name, workshop.directory)
-    # The producers' tutorial may have registered one of this name before.
-    stack.servers.vault("security").secrets.kv.v2.delete_metadata_and_all_versions(
-        path="producers/shop", mount_point="countersign-config"
-    )
+    forget(workshop, "shop")
     told = shell(workshop.text(joined(SECURITY, "sh", "security")), workshop.directory)
     assert "shop is registered; key id shop-1" in told
     assert "shop has a new key; id shop-2" in told
@@ -141,12 +138,20 @@ def test_the_security_teams_tutorial(workshop: Workshop, monkeypatch: pytest.Mon
 
 def register(workshop: Workshop, name: str, kid: str, public_key: str) -> None:
     """Register a producer as the security team does, and wait until the gateway knows it."""
+    forget(workshop, name)
     security = workshop.stack.servers.environment("security")
     command = f"countersign producers add {name} --key-id {kid} --public-key {public_key}"
     shell(f"{command} --task 'payments.*' --task 'demo.*'", workshop.directory, security)
     known = f"countersign submit --url {workshop.stack.base} --ca ca.crt --key {name}.pem"
     known += f" --key-id {kid} demo.noop '{{}}'"
-    shell(f"for n in $(seq 20); do {known} && exit; sleep 0.5; done; exit 1", workshop.directory)
+    shell(f"for n in $(seq 60); do {known} && exit; sleep 0.5; done; exit 1", workshop.directory)
+
+
+def forget(workshop: Workshop, name: str) -> None:
+    """Remove a registration that another tutorial may have left."""
+    workshop.stack.servers.vault("security").secrets.kv.v2.delete_metadata_and_all_versions(
+        path=f"producers/{name}", mount_point="countersign-config"
+    )
 
 
 def make_key(name: str, directory: Path) -> None:

@@ -25,7 +25,7 @@ CONNECTIONS = 16
 BODY = b'{"task":"demo.noop","args":{}}'
 #: So many jobs have settled when the broker's database is emptied.
 FLUSHED_AT = (500, 2000, 3500)
-WAIT_S = 120.0
+WAIT_S = 300.0
 
 
 def redis_cli(stack: Stack, *command: str) -> str:

@@ -17,9 +17,9 @@ MANY = 200
 
 @pytest.fixture
 def worker(rabbit_site: RabbitSite) -> Iterator[Child]:
-    # With the usual lease: a job that waits for its pool through a short one is given back, and
-    # is counted as attempted when it comes again.
-    yield rabbit_site.worker(concurrency="2")
+    # With a long lease: a job that waits for its pool through a short one is given back, and is
+    # counted as attempted when it comes again. A node takes its time to start.
+    yield rabbit_site.worker(concurrency="2", lease_seconds="120")
     rabbit_site.stack.stop("worker")
 
 
@@ -99,6 +99,7 @@ def test_the_queue_purged_amid_jobs(rabbit_site: RabbitSite, worker: Child) -> N
 @pytest.mark.parametrize("wiped", [False, True], ids=["killed", "wiped"])
 def test_the_node_killed_amid_jobs(rabbit_site: RabbitSite, worker: Child, wiped: bool) -> None:
     running, marked = name("running"), name("marked")
+    quarantined = rabbit_site.stack.quarantined()
     first = rabbit_site.submit("test.wait", name=running)
     rabbit_site.marks.wait_for(running, "begun")
     jobs = [rabbit_site.submit("test.mark", name=marked) for _ in range(MANY // 2)]
@@ -111,11 +112,11 @@ def test_the_node_killed_amid_jobs(rabbit_site: RabbitSite, worker: Child, wiped
     rabbit_site.marks.go(running)
     local.start_rabbit()
     last = rabbit_site.submit("test.mark", name=marked)
-    [status] = rabbit_site.settled(last, seconds=20)
+    [status] = rabbit_site.settled(last)
     statuses = [status, *rabbit_site.settled(first, *jobs)]
     assert {(item["status"], item["attempts"]) for item in statuses} == {("succeeded", 1)}
     assert len(rabbit_site.marks.of(marked)) == MANY + 1
-    assert rabbit_site.stack.quarantined() == []
+    assert rabbit_site.stack.quarantined() == quarantined
     assert worker.status is None
 
 
@@ -157,7 +158,9 @@ def test_hints_that_a_busy_worker_has_no_room_for_go_to_another(rabbit_site: Rab
     jobs = [rabbit_site.submit("test.mark", name=waiting) for _ in range(20)]
     wait_until(lambda: all(rabbit_site.published(job) for job in jobs))
     rabbit_site.stack.stop("dispatcher")  # so that nothing is published again
-    wait_until(lambda: rabbit_site.queued() == 20)
+    # Every hint but the one in use: some may have been published twice before it stopped.
+    hints = sum(rabbit_site.published(job) for job in (first, *jobs))
+    wait_until(lambda: rabbit_site.queued() == hints - 1)
     rabbit_site.worker("idle", concurrency="1")
     rabbit_site.marks.wait_for(waiting, "ran", 20)
     rabbit_site.marks.go(running)

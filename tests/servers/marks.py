@@ -13,7 +13,7 @@ DIRECTORY = "TEST_MARKS"
 TASKS = "examples.tasks,tests.servers.tasks_for_tests"
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     pause = Event()
@@ -49,13 +49,14 @@ class Marks:
         """All marks, in the order in which they were left."""
         path = self.directory / "marks"
         text = path.read_text("utf-8") if path.exists() else ""
-        return [Mark(**json.loads(line)) for line in text.splitlines()]
+        whole = text[: text.rfind("\n") + 1]  # of the last line there may be a part alone
+        return [Mark(**json.loads(line)) for line in whole.splitlines()]
 
     def of(self, name: str, event: str | None = None) -> list[Mark]:
         """The marks of one name."""
         return [item for item in self.all() if item.name == name and event in (None, item.event)]
 
-    def wait_for(self, name: str, event: str, count: int = 1, seconds: float = 20.0) -> list[Mark]:
+    def wait_for(self, name: str, event: str, count: int = 1, seconds: float = 60.0) -> list[Mark]:
         """Wait until so many marks are there."""
         wait_until(lambda: len(self.of(name, event)) >= count, seconds)
         return self.of(name, event)

@@ -112,7 +112,7 @@ class Producer:
         key = {"idempotency-key": secrets.token_hex(12)}
         return self.call("POST", "/v1/jobs", {"task": task, "args": args, **members}, headers=key)
 
-    def settled(self, job_id: str, seconds: int = 20) -> Any:
+    def settled(self, job_id: str, seconds: int = 60) -> Any:
         """Wait until a job has settled, and give its status."""
         deadline = time.monotonic() + seconds
         while True:

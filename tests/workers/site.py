@@ -34,12 +34,12 @@ class Site:
         """What the gateway says of a job."""
         return self.producer.call("GET", f"/v1/jobs/{job_id}").json
 
-    def wait_status(self, job_id: str, status: str, seconds: float = 20.0) -> Any:
+    def wait_status(self, job_id: str, status: str, seconds: float = 60.0) -> Any:
         """Wait until a job has a status."""
         wait_until(lambda: self.status(job_id).get("status") == status, seconds)
         return self.status(job_id)
 
-    def settled(self, *job_ids: str, seconds: int = 40) -> list[Any]:
+    def settled(self, *job_ids: str, seconds: int = 60) -> list[Any]:
         """Wait until jobs have settled."""
         return [self.producer.settled(job_id, seconds) for job_id in job_ids]
 

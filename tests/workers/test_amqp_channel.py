@@ -12,6 +12,7 @@ from backends.settings import environment_of
 from tests.servers.marks import wait_until
 from tests.servers.rabbit import RabbitSite, sealed, superuser
 from tests.workers.builders import verified
+from tests.workers.site import name
 from workers.amqp_channel import PREFETCH, VerifiedAmqpMessage, VerifyingAmqpChannel
 from workers.celery_app import celery_app
 from workers.channel import PublishingRefused
@@ -22,17 +23,17 @@ from workers.wire import CONTENT_TYPE
 
 pytestmark = pytest.mark.servers
 
-QUEUES = ("test-line-1", "test-line-2")
 SLOTS = 2
 
 
 class Line:
     """A connection that consumes from two queues."""
 
-    def __init__(self, site: RabbitSite) -> None:
+    def __init__(self, site: RabbitSite, queues: tuple[str, ...]) -> None:
         environment = site.servers.environment("worker")
-        queues = {"COUNTERSIGN_QUEUES": ",".join(QUEUES)}
-        settings = worker_settings(environment_of(environment | queues))
+        consumed = {"COUNTERSIGN_QUEUES": ",".join(queues)}
+        settings = worker_settings(environment_of(environment | consumed))
+        self.queues = queues
         self.site = site
         self.inspected: list[Delivered] = []
         self.taken: list[VerifiedAmqpMessage] = []
@@ -60,32 +61,35 @@ class Line:
     def has_more_than(self, count: int) -> bool:
         return len(self.taken) > count
 
-    def unacknowledged(self) -> int:
-        """What the node has given and not heard of again: it is ready once all else is closed."""
+    def leave(self, unacknowledged: int) -> None:
+        """Close all; what the node gave and did not hear of again is ready soon after that."""
         with contextlib.suppress(socket.timeout):
             while True:
                 self.connection.drain_events(timeout=0.1)
         self.connection.release()
-        return self.site.queued(QUEUES[0])
+        wait_until(lambda: self.site.queued(self.queues[0]) == unacknowledged)
 
 
 @pytest.fixture
 def line(rabbit_site: RabbitSite) -> Iterator[Line]:
+    # Queues of its own: what an earlier test left unacknowledged comes back late.
+    queues = tuple(name("test-line") for _ in range(2))
     with superuser(rabbit_site.servers) as channel:
-        for queue in QUEUES:
+        for queue in queues:
             arguments = {"x-queue-type": "quorum"}
             channel.queue_declare(queue, durable=True, auto_delete=False, arguments=arguments)
-            channel.queue_purge(queue)
-    found = Line(rabbit_site)
-    yield found
-    found.connection.release()
+        found = Line(rabbit_site, queues)
+        yield found
+        found.connection.release()
+        for queue in queues:
+            channel.queue_delete(queue)
 
 
 def test_a_message_is_inspected_as_it_came(line: Line) -> None:
-    line.site.push(sealed(b"body"), queue=QUEUES[1])
+    line.site.push(sealed(b"body"), queue=line.queues[1])
     line.drain_until(lambda: bool(line.taken))
     assert line.inspected == [
-        Delivered(QUEUES[1], b"body", Content(CONTENT_TYPE.encode(), b"utf-8"), False)
+        Delivered(line.queues[1], b"body", Content(CONTENT_TYPE.encode(), b"utf-8"), False)
     ]
     message = line.taken[0]
     assert message.verified == verified(1)
@@ -93,30 +97,30 @@ def test_a_message_is_inspected_as_it_came(line: Line) -> None:
 
 
 def test_what_is_taken_is_acknowledged_and_what_has_no_room_is_not(line: Line) -> None:
-    line.site.push(*[sealed(b"x")] * 10, queue=QUEUES[0])
+    line.site.push(*[sealed(b"x")] * 10, queue=line.queues[0])
     line.drain_until(lambda: len(line.taken) == SLOTS)
     line.drain_until(lambda: len(line.channel._waiting) == 10 - SLOTS)
-    assert line.unacknowledged() == 10 - SLOTS
+    line.leave(unacknowledged=10 - SLOTS)
 
 
 def test_a_place_given_back_lets_the_next_one_in(line: Line) -> None:
-    line.site.push(*[sealed(b"x")] * 5, queue=QUEUES[0])
+    line.site.push(*[sealed(b"x")] * 5, queue=line.queues[0])
     line.drain_until(lambda: len(line.taken) == SLOTS)
     while len(line.taken) < 5:
         before = len(line.taken)
         line.taken[before - SLOTS].ack()
         line.channel.connection.go_on()
         line.drain_until(partial(line.has_more_than, before))
-    assert line.unacknowledged() == 0
+    line.leave(unacknowledged=0)
 
 
 def test_what_waits_goes_back_and_is_asked_for_again(line: Line) -> None:
-    line.site.push(*[sealed(b"x")] * (SLOTS + 3), queue=QUEUES[0])
+    line.site.push(*[sealed(b"x")] * (SLOTS + 3), queue=line.queues[0])
     line.drain_until(lambda: len(line.channel._waiting) == 3)
     line.channel.tend()
     assert len(line.channel._waiting) == 3  # a look is not enough
     line.channel.tend()
-    wait_until(lambda: line.site.queued(QUEUES[0]) == 3)
+    wait_until(lambda: line.site.queued(line.queues[0]) == 3)
     line.taken[0].ack()
     line.channel.connection.go_on()
     line.drain_until(lambda: len(line.taken) == SLOTS + 1)
@@ -125,30 +129,30 @@ def test_what_waits_goes_back_and_is_asked_for_again(line: Line) -> None:
 
 def test_what_is_refused_takes_no_room(line: Line) -> None:
     line.accepts = lambda delivered: delivered.raw == b"good"
-    line.site.push(*[sealed(b"bad")] * (3 * PREFETCH), sealed(b"good"), queue=QUEUES[0])
+    line.site.push(*[sealed(b"bad")] * (3 * PREFETCH), sealed(b"good"), queue=line.queues[0])
     line.drain_until(lambda: len(line.taken) == 1)
     assert len(line.inspected) == 3 * PREFETCH + 1
-    assert line.unacknowledged() == 0
+    line.leave(unacknowledged=0)
 
 
 def test_a_consumer_that_stops_gives_back_what_waits(line: Line) -> None:
-    line.site.push(*[sealed(b"x")] * (SLOTS + 3), queue=QUEUES[0])
+    line.site.push(*[sealed(b"x")] * (SLOTS + 3), queue=line.queues[0])
     line.drain_until(lambda: len(line.channel._waiting) == 3)
     line.consumer.cancel()
-    wait_until(lambda: line.site.queued(QUEUES[0]) == 3)
+    wait_until(lambda: line.site.queued(line.queues[0]) == 3)
 
 
 @pytest.mark.parametrize(
     "call",
     [
-        lambda channel: channel.basic_publish(sealed(b"x"), routing_key=QUEUES[0]),
-        lambda channel: channel.basic_publish_confirm(sealed(b"x"), routing_key=QUEUES[0]),
+        lambda channel: channel.basic_publish(sealed(b"x"), routing_key="test-x"),
+        lambda channel: channel.basic_publish_confirm(sealed(b"x"), routing_key="test-x"),
         lambda channel: channel.queue_declare("test-x"),
-        lambda channel: channel.queue_delete(QUEUES[0]),
-        lambda channel: channel.queue_purge(QUEUES[0]),
-        lambda channel: channel.queue_bind(QUEUES[0], "amq.fanout"),
+        lambda channel: channel.queue_delete("test-x"),
+        lambda channel: channel.queue_purge("test-x"),
+        lambda channel: channel.queue_bind("test-x", "amq.fanout"),
         lambda channel: channel.exchange_declare("test-x", "fanout"),
-        lambda channel: channel.Producer().publish("x", routing_key=QUEUES[0]),
+        lambda channel: channel.Producer().publish("x", routing_key="test-x"),
     ],
 )
 def test_it_cannot_publish_or_change_anything(line: Line, call: Callable[[Any], Any]) -> None:

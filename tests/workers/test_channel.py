@@ -151,7 +151,8 @@ def test_a_worker_cannot_write(line: Line, call: Callable[[Any], None]) -> None:
 def test_a_broker_that_refuses_is_asked_again_after_a_pause(
     line: Line, broker: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(channel_module, "REFUSED_PAUSE_S", 0.2)
+    # Long enough for the look that follows to fall into it.
+    monkeypatch.setattr(channel_module, "REFUSED_PAUSE_S", 3.0)
     broker.set("fast", "x")
     line.drain_until(lambda: "the broker gives no messages: ResponseError" in caplog.text)
     before = caplog.text.count("gives no messages")

@@ -6,7 +6,7 @@ from typing import Any
 from tests.servers.marks import wait_until
 from tests.workers.site import Site, name
 
-LEASE_S = 3
+LEASE_S = 6
 
 
 def test_a_run_keeps_its_job_and_settles_while_the_ledger_is_full(site: Site) -> None:

@@ -62,7 +62,7 @@ def test_a_held_job_is_seen_released_and_runs_to_its_end_once(site: Site, kill: 
     assert (shown["producer"], shown["task"], shown["attempts"]) == ("acme", "test.wait_held", 1)
     assert site.status(job_id)["error"] == {"code": "worker_lost"}
     if kill is kill_worker:
-        site.worker("worker-2", lease_seconds="3")
+        site.worker("worker-2")
     [told] = operate(site, "release", job_id)["jobs"]
     assert (told["id"], told["done"]) == (job_id, True)
     assert [mark.attempt for mark in site.marks.wait_for(what, "begun", 2)] == [1, 2]

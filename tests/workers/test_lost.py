@@ -57,7 +57,7 @@ def test_a_killed_worker(site: Site) -> None:
     job_id = site.submit("test.wait", name=lost)
     site.marks.wait_for(lost, "begun")
     site.stack.stop("worker-1", kill=True)
-    site.worker("worker-2", lease_seconds="3")
+    site.worker("worker-2")
     assert [mark.attempt for mark in site.marks.wait_for(lost, "begun", 2)] == [1, 2]
     site.marks.go(lost)
     (status,) = site.settled(job_id)
@@ -71,7 +71,7 @@ def test_a_paused_worker_does_not_settle_what_another_has_taken(site: Site) -> N
     job_id = site.submit("test.wait", name=both)
     site.marks.wait_for(both, "begun")
     os.kill(paused.pid, signal.SIGSTOP)
-    site.worker("worker-2", pool="threads", lease_seconds="3")
+    site.worker("worker-2", pool="threads")
     site.marks.wait_for(both, "begun", 2)
     site.marks.go(both)
     (status,) = site.settled(job_id)
@@ -87,8 +87,8 @@ def test_a_paused_worker_begins_nothing_that_has_settled_elsewhere(site: Site) -
     behind = jobs_that_wait(site)
     os.kill(paused.pid, signal.SIGSTOP)
     held = sum(site.attempts(job) for job in behind.jobs)
-    site.worker("worker-2", lease_seconds="3", concurrency="2")
-    statuses = site.settled(*behind.jobs, seconds=20)
+    site.worker("worker-2", concurrency="2")
+    statuses = site.settled(*behind.jobs)
     assert sum(item["attempts"] == 2 for item in statuses) == held
     site.marks.wait_for(behind.running, "begun", 2)
     os.kill(paused.pid, signal.SIGCONT)
@@ -112,6 +112,6 @@ def test_a_warm_shutdown_finishes_what_runs_and_gives_back_what_waits(site: Site
     (status,) = site.settled(behind.first)
     assert (status["status"], status["attempts"]) == ("succeeded", 1)
     site.worker("worker-2")
-    statuses = site.settled(*behind.jobs, seconds=20)
+    statuses = site.settled(*behind.jobs)
     assert {item["status"] for item in statuses} == {"succeeded"}
     assert len(site.marks.of(behind.waiting)) == WAITING

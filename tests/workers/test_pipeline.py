@@ -389,11 +389,15 @@ def test_a_lease_goes_on_while_the_result_waits_for_its_seal() -> None:
 
 def test_a_retry_waits_for_no_signature() -> None:
     class Away(Signer):
-        def sign(self, messages: Sequence[bytes]) -> list[Signed]:
-            raise VaultUnavailable("away")
+        away = True
 
-    setting = Setting()
-    setting.pipeline._sealer = Sealer(Away(), "worker-1", lambda: NOW)
+        def sign(self, messages: Sequence[bytes]) -> list[Signed]:
+            if self.away:
+                raise VaultUnavailable("away")
+            return super().sign(messages)
+
+    setting, signer = Setting(), Away()
+    setting.pipeline._sealer = Sealer(signer, "worker-1", lambda: NOW)
     setting.pipeline.start(setting.pool.append)
     for number in (1, 2):
         setting.arrive(verified(number))
@@ -401,6 +405,8 @@ def test_a_retry_waits_for_no_signature() -> None:
     setting.pipeline.finished(first, DONE)
     setting.pipeline.finished(second, Outcome("release", error="vault_unavailable"))
     wait_until(lambda: [item.kind for item in setting.ledger.settled] == ["release"])
+    signer.away = False
+    setting.pipeline.stop()
 
 
 def test_no_more_jobs_are_taken_while_too_many_results_wait(

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from deploy.cli.main import run
 pytestmark = pytest.mark.servers
 
 #: Alone on two cores it takes half a minute; here others run beside it.
-WITHIN_S = 180.0
-STOPS_WITHIN_S = 15.0
+WITHIN_S = 600.0
+STOPS_WITHIN_S = 45.0
 USUAL_PORTS = (6379, 6380, 8200, 8201, 8443)
 
 
@@ -84,7 +84,7 @@ def test_it_needs_none_of_the_usual_ports(state_directory: Path) -> None:
         for port in USUAL_PORTS:
             occupy(port, taken)
         with running(state_directory / "demo") as process:
-            output, errors = process.communicate(timeout=120)
+            output, errors = process.communicate(timeout=WITHIN_S)
     assert process.returncode == 0, output + errors
 
 
@@ -155,8 +155,9 @@ def test_a_server_that_ends_is_told(state_directory: Path) -> None:
         read_until(process, {"event": "act", "number": 2})
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
         for pid in map(int, children.split()):
-            if Path(f"/proc/{pid}/fd/1").readlink().name == "redis.log":
-                os.kill(pid, signal.SIGKILL)
+            with suppress(FileNotFoundError):  # it has ended
+                if Path(f"/proc/{pid}/fd/1").readlink().name == "redis.log":
+                    os.kill(pid, signal.SIGKILL)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert errors.startswith("countersign: redis has ended")
