@@ -3,14 +3,14 @@
 import signal
 import ssl
 import threading
-from types import FrameType
+from contextlib import nullcontext
 
 import uvicorn
 from starlette.applications import Starlette
 
 from gateway.app import build_app, load_sources
 from gateway.dispatcher.main import dispatching
-from gateway.settings import DispatcherSettings, GatewaySettings
+from gateway.settings import GatewaySettings
 from signing.errors import CountersignError
 
 KEEP_ALIVE_S = 30
@@ -35,32 +35,24 @@ def serve(settings: GatewaySettings) -> None:
     """
     fault = threading.Event()
 
+    def stop(*_signal: object) -> None:
+        server.should_exit = True
+
     def end() -> None:
         fault.set()
-        server.should_exit = True
+        stop()
 
     app = build_app(settings, load_sources(settings), on_fault=end)
     server = uvicorn.Server(_config(settings, app))
-    if settings.dispatcher is None:
+    # uvicorn raises a signal again once it has stopped, for the handler before its own
+    # (uvicorn/server.py, `capture_signals`). The default one would end the process by the signal,
+    # with no status, and leave a dispatcher no time.
+    signal.signal(signal.SIGTERM, stop)
+    inside = settings.dispatcher
+    with nullcontext() if inside is None else dispatching(inside, ended=stop):
         server.run()
-    else:
-        _run_dispatching(server, settings.dispatcher)
     if fault.is_set():
         raise GatewayEnded("work beside the requests ended by itself: see the log")
-
-
-def _run_dispatching(server: uvicorn.Server, settings: DispatcherSettings) -> None:
-    def stop() -> None:
-        server.should_exit = True
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop()
-
-    # uvicorn raises a signal again once it has stopped, for the handler before its own
-    # (uvicorn/server.py, `capture_signals`). The default one would leave the dispatcher no time.
-    signal.signal(signal.SIGTERM, on_signal)
-    with dispatching(settings, ended=stop):
-        server.run()
 
 
 def _config(settings: GatewaySettings, app: Starlette) -> uvicorn.Config:

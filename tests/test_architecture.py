@@ -344,6 +344,16 @@ def test_every_rule_is_shown_to_fail() -> None:
     assert {rule.__name__ for rule, _, _ in BROKEN.values()} == {rule.__name__ for rule in RULES}
 
 
+def test_no_file_of_the_tests_and_benches_is_too_long() -> None:
+    lengths = {
+        path.relative_to(ROOT): len(path.read_text("utf-8").splitlines())
+        for place in ("tests", "bench")
+        for path in (ROOT / place).rglob("*.py")
+    }
+    assert len(lengths) > 100
+    assert {path: length for path, length in lengths.items() if length > MAX_LINES} == {}
+
+
 def test_every_package_is_read() -> None:
     sources = read_sources(ROOT)
     assert {source.package for source in sources} == set(PACKAGES)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from signing.catalog import TaskSpec
 from workers.job import JobDefinition
 from workers.resolve import SecretReader
 from workers.run import run_claimed
@@ -19,11 +18,6 @@ class Runtime:
 
     registry: Mapping[str, JobDefinition]
     reader: SecretReader
-
-    @property
-    def specs(self) -> Mapping[str, TaskSpec]:
-        """The tasks' specifications by name."""
-        return {name: item.spec for name, item in self.registry.items()}
 
 
 _runtime: list[Runtime] = []

@@ -1,11 +1,12 @@
 """Which ends of a campaign's processes its faults explain; each other one fails the campaign."""
 
+import re
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from bench.faults.keeper import Exit
-from bench.faults.outcome import Injected
+from bench.faults.outcome import NOT_INJECTED, Injected
 from bench.faults.plan import EVERYTHING, ROLES, Fault
 
 #: A process that ends so long after a fault may have ended by it.
@@ -17,7 +18,8 @@ CRASHES: Final = frozenset(
     {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
 )
 #: The kinds of fault that ask a role to end; it ends with status 0, or by the signal where it has
-#: not begun to serve yet.
+#: not begun to serve yet, for which it has so long.
+STARTING_S: Final = 20.0
 _ASKED: Final = frozenset({"stop", "rotate-certificates"})
 #: The kinds that kill a role, or start it again by that.
 _KILLED: Final = frozenset({"kill", "clock", "foreign-certificate"})
@@ -43,7 +45,8 @@ _SERVERS: Final[Mapping[str, frozenset[str]]] = {
 POOL_LOST: Final = "Unrecoverable error: WorkerLostError('Could not start worker processes')"
 #: What a role says last that starts while its new certificate is being written.
 UNREADABLE: Final = "names a file that cannot be read"
-#: What takes nothing away that a role needs at its start.
+_CERTIFICATE: Final = re.compile(rf"COUNTERSIGN_(TLS|HTTP)_(CERT|KEY) {UNREADABLE}")
+#: What takes nothing away that a role needs at its start, and ends no server.
 _HARMLESS: Final = frozenset({"forget-scripts", "wipe-queue"})
 #: What is ended with RabbitMQ's node, or to wipe it.
 _RABBIT: Final = frozenset({"rabbitmq", "epmd"})
@@ -75,12 +78,14 @@ def explains(end: Exit, faults: Sequence[Fault]) -> bool:
         return False
     if end.part not in ROLES:
         return any(is_of_server(fault, end.part) for fault in faults)
+    if end.status == -signal.SIGTERM and end.lived_s > STARTING_S:
+        return False
     if end.status <= 0:
         kinds = _BY.get(end.status, frozenset())
         return any(f.kind in kinds and f.target in (end.part, EVERYTHING) for f in faults)
     if POOL_LOST in end.words:
         return any(f.kind == "kill" and f.target == f"{end.part} child" for f in faults)
-    if UNREADABLE in end.words:
+    if _CERTIFICATE.search(end.words):
         return any(f.kind == "rotate-certificates" for f in faults)
     return any(_refused_by(fault, end) for fault in faults)
 
@@ -104,6 +109,8 @@ def concerns(fault: Fault, part: str, server: str) -> bool:
 
 def is_of_server(fault: Fault, part: str) -> bool:
     """Whether a server may end by a fault."""
+    if fault.kind in _HARMLESS:
+        return False
     if fault.target in (part, EVERYTHING):
         return True
     return part in _RABBIT and fault.target in {"rabbitmq", "broker"}
@@ -111,6 +118,8 @@ def is_of_server(fault: Fault, part: str) -> bool:
 
 def _near(at: float, injected: Sequence[Injected]) -> Iterator[Fault]:
     for one in injected:
+        if one.fault.kind == "kill" and one.note.startswith(NOT_INJECTED):
+            continue
         after = STOPPING_S if one.fault.kind in _ASKED else AFTERMATH_S
         if one.begun <= at <= one.ended + after:
             yield one.fault

@@ -40,12 +40,14 @@ class Exit:
     Attributes:
         at: by the monotonic clock.
         words: what its log says last of why.
+        lived_s: for how long it ran.
     """
 
     part: str
     at: float
     status: int
     words: str = ""
+    lived_s: float = 0.0
 
 
 class Keeper(threading.Thread):
@@ -70,6 +72,7 @@ class Keeper(threading.Thread):
         self._orphans: list[tuple[float, Child]] = []
         #: How much of the log is that of processes that have ended.
         self._read = 0
+        self._born = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -164,7 +167,7 @@ class Keeper(threading.Thread):
         if current is not None and status is not None:
             at = time.monotonic()
             words, self._read = last_words(current.program.log, self._read)
-            self.exits.append(Exit(self.part, at, status, words))
+            self.exits.append(Exit(self.part, at, status, words, at - self._born))
             self._orphans.append((time.monotonic() + ORPHANS_S, current))
             self._child = None
         if not self._held:
@@ -176,6 +179,7 @@ class Keeper(threading.Thread):
         try:
             self._child = self._start_process(extra)
             self.started += 1
+            self._born = time.monotonic()
         except (StackError, VaultError, requests.RequestException) as error:
             # A fault may hit a start as well: it is tried again.
             self._failed(error)

@@ -22,6 +22,9 @@ MOST_WATCHED: Final = 9
 WATCH_S: Final = 5
 #: How much faster than planned jobs are handed in, to make up for what was not accepted.
 MOST_FASTER: Final = 4
+#: How many times as many are handed in at most as are to be accepted: while a server is away, jobs
+#: are refused as fast as they are handed in.
+MOST_TRIES: Final = 4
 #: A job with an idempotency key is handed in so often at most.
 REPETITIONS: Final = 6
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
@@ -62,7 +65,7 @@ class _Pace:
         """Wait for the next job's time, and give it."""
         progress = self.progress
         with progress.lock:
-            if progress.accepted >= self.wanted or progress.sent >= 4 * self.wanted:
+            if progress.accepted >= self.wanted or progress.sent >= MOST_TRIES * self.wanted:
                 return None
             # Others take the place of what was not accepted, at most so much faster than planned.
             kept = progress.sent - progress.refused - progress.unknown
@@ -169,7 +172,9 @@ def run(
     progress: Progress,
     weights: Mapping[Kind, int] = WEIGHTS,
 ) -> None:
-    """Hand in jobs, spread over so many seconds, until so many are accepted; at most twice as many.
+    """Hand in jobs, spread over so many seconds, until so many are accepted.
+
+    At most `MOST_TRIES` times as many are handed in.
 
     Args:
         targets: the gateway as each producer calls it.

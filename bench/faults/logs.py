@@ -16,7 +16,7 @@ _FRAME: Final = re.compile(r'\s+(?:\| +)*File "([^"]+)", line \d+, in (\S+)')
 _TYPE: Final = re.compile(r"[A-Za-z_][\w.]{0,80}(?=:|$)")
 UNKNOWN: Final = "an exception"
 
-#: (logger, or a traceback's last frame; type of the exception) -> legitimate because:
+#: (logger, or a traceback's last frame; type of the exception), of a worker -> legitimate because:
 #: The campaign's own tasks raise them: `faults.flaky`, and `faults.failing`.
 #: Celery gives a worker up where a pool's process was killed while the worker was starting: it is
 #: started again. `exits` asks for that kill.
@@ -66,13 +66,14 @@ def read_logs(places: Iterable[Path], roles: Sequence[str]) -> Logged:
         if log.is_file():
             text = log.read_text("utf-8", "replace").splitlines()
             lines += len(text)
-            found += (LoggedError(role, *error) for error in errors_in(text))
+            found += (LoggedError(role, *error) for error in errors_in(text, role))
     return Logged(lines, tuple(found))
 
 
-def errors_in(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Give where each unexpected error was and its type."""
-    return (error for error in _errors(lines) if error not in EXPECTED)
+def errors_in(lines: Iterable[str], role: str) -> Iterator[tuple[str, str]]:
+    """Give where each error was that is not expected of the role, and its type."""
+    expected = EXPECTED if role.startswith("worker") else frozenset()
+    return (error for error in _errors(lines) if error not in expected)
 
 
 def _errors(lines: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -35,7 +35,10 @@ def _sources(directories: Iterable[Path], extra: Iterable[Source]) -> Iterator[S
     yield from extra
     for path in sorted({path for place in directories for path in _files(place)}):
         name = f"file:{path.name}"
-        data = path.read_bytes()
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            continue  # a server that runs has removed it
         yield name, path.name.encode()
         yield from ((name, piece) for piece in pieces(data, is_log=path.suffix == _AOF))
 

@@ -21,6 +21,8 @@ from signing.ledger.states import STATES
 
 DEFAULT_LIMIT: Final = 50
 _OPERATOR: Final = "deploy.cli.jobs_operator"
+_STATUS: Final = "Exit status: 0, 1 (not all was done, or no such job), 2 (usage)."
+_INTERRUPTED: Final = "interrupted: not known whether it was asked for; look again"
 
 
 class _JobId(click.ParamType[str]):
@@ -49,7 +51,7 @@ def _all_held(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group("jobs", epilog="Exit status: 0, 1 (not all was done, or no such job), 2 (usage).")
+@click.group("jobs", epilog=_STATUS)
 def jobs() -> None:
     """Look at jobs, and say what becomes of those that wait for somebody.
 
@@ -60,7 +62,7 @@ def jobs() -> None:
     """
 
 
-@jobs.command("list")
+@jobs.command("list", epilog=_STATUS)
 @click.option("--status", type=click.Choice(STATES), help="Only jobs in this state.")
 @click.option("--task", help="Only jobs of this task.")
 @click.option("--producer", help="Only this producer's jobs; for the operator.")
@@ -103,7 +105,7 @@ def list_(
         print_list(rows, complete=len(found) <= limit, as_json=as_json, now=now)
 
 
-@jobs.command("show")
+@jobs.command("show", epilog=_STATUS)
 @_ID
 @operator_option
 @connection(required=False)
@@ -121,7 +123,7 @@ def show(
         show_job(client, client.status(job_id), report)
 
 
-@jobs.command("cancel")
+@jobs.command("cancel", epilog=_STATUS)
 @_IDS
 @_all_held
 @operator_option
@@ -151,7 +153,7 @@ def cancel(
     _ask(ids, _cancelled, system, given, as_json=as_json)
 
 
-@jobs.command("release")
+@jobs.command("release", epilog=_STATUS)
 @_IDS
 @_all_held
 @_JSON
@@ -163,7 +165,7 @@ def release(**given: Any) -> None:
     _operate("release", **given)
 
 
-@jobs.command("fail")
+@jobs.command("fail", epilog=_STATUS)
 @_IDS
 @_all_held
 @_JSON
@@ -172,7 +174,7 @@ def fail(**given: Any) -> None:
     _operate("fail", **given)
 
 
-@jobs.command("replay")
+@jobs.command("replay", epilog=_STATUS)
 @_NEEDED_IDS
 @click.option("--again", is_flag=True, help="Also where it was replayed within 24 hours before.")
 @click.option(
@@ -244,8 +246,17 @@ def _ask(
     as_json: bool,
 ) -> None:
     """Call a gateway for each id; what is refused for one is told, and the next one asked for."""
-    with open_client(given, Report(as_json).retrying, system) as client:
-        outcomes = [_outcome(client, job_id, call) for job_id in dict.fromkeys(ids)]
+    outcomes: list[Outcome] = []
+    asked = list(dict.fromkeys(ids))
+    try:
+        with open_client(given, Report(as_json).retrying, system) as client:
+            for job_id in asked:
+                outcomes.append(_outcome(client, job_id, call))  # noqa: PERF401 - kept on ctrl-C
+    except KeyboardInterrupt:
+        # What was done is told: a job that was replayed has a new id.
+        outcomes += (Outcome(each, False, None, _INTERRUPTED) for each in asked[len(outcomes) :])
+        print_outcomes(outcomes, as_json=as_json)
+        raise
     _end(print_outcomes(outcomes, as_json=as_json))
 
 

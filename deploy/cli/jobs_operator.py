@@ -9,7 +9,14 @@ import click
 
 from backends.errors import LedgerUnavailable
 from backends.settings import process_environment
-from deploy.cli.jobs_output import Outcome, print_list, print_outcomes, print_row, row_of_record
+from deploy.cli.jobs_output import (
+    Outcome,
+    print_list,
+    print_missing,
+    print_outcomes,
+    print_row,
+    row_of_record,
+)
 from deploy.jobs import LEDGER, TAKES, Action, LedgerJobs, Operated, Unreadable, open_jobs
 from signing.ledger.states import State
 
@@ -19,6 +26,8 @@ _DONE: Final[dict[Action, str]] = {
     "cancel": "cancelled",
 }
 _PAST: Final[dict[Action, str]] = {"release": "released", "fail": "failed", "cancel": "cancelled"}
+_THERE_IS_NONE: Final = "there is no such job, or it settled longer ago than jobs are kept"
+_NO: Final = "nothing was done"
 _NOT_ASKED: Final = "nothing was done: the ledger went away before"
 #: What can be done about a job that an action does not take, by its state.
 _INSTEAD: Final = {
@@ -50,9 +59,9 @@ def print_job(job_id: str, *, as_json: bool, now: int) -> bool:
     with _opened() as ledger:
         [job] = ledger.find([job_id])
     if job is None:
-        return print_outcomes([_unknown(job_id)], as_json=as_json)
+        return print_missing(job_id, "job_not_found", _THERE_IS_NONE, as_json=as_json)
     if isinstance(job, Unreadable):
-        return print_outcomes([Outcome(job_id, False, None, _broken(job))], as_json=as_json)
+        return print_missing(job_id, "record_unreadable", _broken(job), as_json=as_json)
     print_row(row_of_record(job.record, job.held_since), as_json=as_json, now=now)
     return True
 
@@ -68,12 +77,12 @@ def act_on_held(action: Action, *, task: str | None, yes: bool, as_json: bool) -
     with _opened() as ledger:
         held = ledger.held(task)
         tasks = Counter(job.record.task for job in held.jobs)
-        if held.jobs and not yes and not _agreed(action, tasks):
-            click.echo("nothing was done", err=True)
-            return False
+        ids = [job.record.job_id for job in held.jobs]
+        if ids and not yes and not _agreed(action, tasks):
+            left = [Outcome(each, False, "held", _NO) for each in ids]
+            return print_outcomes(left, as_json=as_json)
         # Of what these are nobody can tell, so they are taken by their ids alone.
         broken = [Outcome(job.job_id, False, None, _broken(job)) for job in held.unreadable]
-        ids = [job.record.job_id for job in held.jobs]
         done = _act(ledger, action, ids, as_json=as_json, besides=() if task else broken)
     if not held.complete:
         click.echo("more jobs are held, which were not looked at: run it again", err=True)
@@ -120,7 +129,13 @@ def _act(
 def _agreed(action: Action, tasks: Counter[str]) -> bool:
     listed = ", ".join(f"{count} {task}" for task, count in sorted(tasks.items()))
     warning = " What they do may have happened already." if action == "release" else ""
-    return click.confirm(f"{action} {tasks.total()} held jobs ({listed})?{warning}", err=True)
+    try:
+        return click.confirm(f"{action} {tasks.total()} held jobs ({listed})?{warning}", err=True)
+    except click.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):
+            raise  # ctrl-C
+        click.echo("\nnobody answered: say --yes where nobody is asked", err=True)
+        return False
 
 
 def _outcome(action: Action, told: Operated) -> Outcome:
@@ -152,5 +167,4 @@ def _broken(job: Unreadable) -> str:
 
 
 def _unknown(job_id: str) -> Outcome:
-    said = "there is no such job, or it settled longer ago than jobs are kept"
-    return Outcome(job_id, False, None, said)
+    return Outcome(job_id, False, None, _THERE_IS_NONE)

@@ -171,6 +171,15 @@ def print_row(row: Row, *, as_json: bool, now: int) -> None:
             click.echo(f"{name + ':':<14}{printable(str(value))}{aside}")
 
 
+def print_missing(job_id: str, code: str, said: str, *, as_json: bool) -> bool:
+    """Print why one job is not shown, for programs as where a gateway refuses; give `False`."""
+    if as_json:
+        click.echo(json.dumps({"error": {"code": code, "message": said}}))
+    else:
+        click.echo(f"{job_id}  {said}", err=True)
+    return False
+
+
 def print_outcomes(outcomes: Iterable[Outcome], *, as_json: bool) -> bool:
     """Print what became of jobs; give whether all was done."""
     told = list(outcomes)

@@ -114,5 +114,5 @@ def test_a_gateway_that_stops_tells_who_waits_so(fragile: Fragile) -> None:
             assert get(fragile.acme, place).json["status"] == "queued"
         gateway.terminate()
         refused(waiting.result(), 503, "ledger_unavailable")
-    gateway.stop()
+    gateway.wait_until(lambda: gateway.status == 0, 30)
     del fragile.stack.processes["gateway"]

@@ -3,43 +3,28 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from signing.ledger.record import Acceptance, Accepted, Limits
+from signing.ledger.record import Acceptance, Accepted
 from tests.ledger.actors import Actors, pass_by
+from tests.ledger.choices import (
+    LIMITS,
+    SETTLING,
+    STUCK_MS,
+    STUCK_ROUNDS,
+    leases,
+    lives,
+    picks,
+    waits,
+)
 from tests.ledger.jobs import HOUR_MS, QUEUE, acceptance, nonce
 from tests.ledger.model import ProducersModel
-from tests.ledger.snapshot import Snapshot, broken_changes, broken_rules
+from tests.ledger.snapshot import LedgerBroken, Snapshot, broken_changes, broken_rules
 
 T = TypeVar("T")
-
-LIMITS: Final = {
-    "acme": Limits(),
-    "rated": Limits(per_second=45, burst=2),
-    "small": Limits(open_jobs=2),
-}
-STUCK_MS: Final = 500
-STUCK_ROUNDS: Final = 20
-SHORT_MS: Final = 15
-SETTLING: Final = {
-    "succeeded": "succeed",
-    "failed": "fail",
-    "retry": "retry",
-    "release": "release",
-    "lost": "lose",
-}
-
-picks = st.integers(0, 50)
-waits = st.sampled_from([0, 0, 4, HOUR_MS // 2])
-lives = st.sampled_from([HOUR_MS, 200, SHORT_MS])
-leases = st.sampled_from([3, 10, HOUR_MS])
-
-
-class LedgerBroken(AssertionError):
-    """A rule of the ledger does not hold."""
 
 
 class LedgerMachine(RuleBasedStateMachine):

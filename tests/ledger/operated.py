@@ -5,7 +5,8 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tests.ledger.machine import LedgerMachine, picks
+from tests.ledger.choices import picks
+from tests.ledger.machine import LedgerMachine
 
 #: What an operator may say, what becomes of the job, and in which states it counts.
 OPERATING: Final = {"release": "queued", "fail": "failed", "cancel": "cancelled"}

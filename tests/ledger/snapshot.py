@@ -36,6 +36,10 @@ PRODUCERS: Final = ("acme", "rated", "small")
 _INDEXES: Final = ("cs:due", "cs:running", "cs:held", "cs:expiring")
 
 
+class LedgerBroken(AssertionError):
+    """A rule of the ledger does not hold."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Records, seals, results and indexes; ids and names as text."""

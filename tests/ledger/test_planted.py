@@ -6,10 +6,10 @@ from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.ledger.actors import Actors
-from tests.ledger.machine import LedgerBroken
 from tests.ledger.operated import OperatedLedger
 from tests.ledger.planted import BUGS, Planted
 from tests.ledger.quiet import QuietRedis
+from tests.ledger.snapshot import LedgerBroken
 from tests.ledger.test_walks import WALKS
 
 pytestmark = pytest.mark.servers

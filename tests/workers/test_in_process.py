@@ -18,8 +18,8 @@ from signing.catalog import dump_catalog
 from signing.keyring import Keyring
 from tests.servers.marks import wait_until
 from tests.workers.builders import KEYRING, claimed, sealed_job
+from tests.workers.pipeline_fakes import Setting
 from tests.workers.site import Site
-from tests.workers.test_pipeline import Setting
 from tests.workers.test_verify import message
 from workers import main
 from workers.catalog import build_catalog, load_tasks
@@ -125,9 +125,7 @@ def test_what_a_pool_runs_has_celerys_form() -> None:
             raise AssertionError
 
     registry = load_tasks(["examples.tasks"])
-    runtime = Runtime(registry, Nothing())
-    assert runtime.specs["demo.echo"] is registry["demo.echo"].spec
-    install(runtime)
+    install(Runtime(registry, Nothing()))
     failed, outcome, seconds = run_in_pool(claimed(task="demo.echo", args={"value": 7}))
     assert (failed, outcome.kind, outcome.result, seconds) == (0, "succeeded", 7, None)
 

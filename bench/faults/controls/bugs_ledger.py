@@ -5,7 +5,6 @@ from typing import Final
 
 _LUA: Final = "signing/ledger/lua.py"
 _PRELUDE: Final = "signing/ledger/prelude.py"
-_KEYS: Final = "signing/ledger/keys.py"
 
 #: Name -> (directed campaign, rules of which one has to be broken, file, what is there, what
 #: stands there instead).

@@ -15,7 +15,7 @@ from bench.faults.exits import (
     unexplained,
 )
 from bench.faults.keeper import Exit, Keeper, last_words
-from bench.faults.outcome import Injected
+from bench.faults.outcome import NOT_INJECTED, Injected
 from bench.faults.plan import Fault
 from deploy.local.process import Child, Program
 from tests.servers.marks import wait_until
@@ -24,6 +24,7 @@ LEDGER_AWAY = "countersign: the ledger's Redis does not serve: ConnectionError"
 LEDGER_LATE = "countersign: the ledger's Redis does not serve: TimeoutError"
 VAULT_AWAY = "countersign: Vault does not serve: ConnectionError; start it"
 NO_CERTIFICATE = f"countersign: COUNTERSIGN_TLS_CERT {UNREADABLE}: correct it"
+NO_CATALOG = f"countersign: COUNTERSIGN_CATALOG {UNREADABLE}: correct it"
 
 
 def fault(kind: str, target: str = "worker") -> Fault:
@@ -46,6 +47,18 @@ def test_an_end_with_status_0_is_judged() -> None:
         "gateway ended with status 0 at 40 s, by no fault",
         "redis ended with status 0 at 40 s, by no fault",
     )
+
+
+def test_a_kill_that_was_not_done_explains_nothing() -> None:
+    for note, told in (("", 0), (f"{NOT_INJECTED}: NotThere", 1)):
+        done = Injected(fault("kill"), 5.0, 6.0, note, "")
+        assert len(unexplained([Exit("worker", 5.5, -signal.SIGKILL)], [done], 0.0)) == told
+
+
+def test_what_serves_ends_with_a_status_and_not_by_the_signal() -> None:
+    for lived_s, may in ((3.0, True), (60.0, False)):
+        end = Exit("gateway", 0.0, -signal.SIGTERM, "", lived_s)
+        assert explains(end, [fault("stop", "gateway")]) is may
 
 
 def test_what_is_asked_to_stop_may_take_longer() -> None:
@@ -105,6 +118,7 @@ def test_a_role_ends_by_a_signal_that_a_fault_sent_to_it(
         (f'{{"level": "critical", "message": "{POOL_LOST}"}}', "kill", "redis", False),
         (NO_CERTIFICATE, "rotate-certificates", "everything", True),
         (NO_CERTIFICATE, "kill", "redis", False),
+        (NO_CATALOG, "rotate-certificates", "everything", False),
         ("KeyError: 'x'", "kill", "redis", False),
         ("", "kill", "redis", False),
         ("", "kill", "worker", False),
@@ -148,6 +162,7 @@ def test_a_fault_concerns_the_server_that_it_is_done_to(
         ("kill", "gateway", "redis", False),
         ("silence", "worker->ledger", "redis", False),
         ("disk", "vault", "redis", False),
+        ("forget-scripts", "redis", "redis", False),
     ],
 )
 def test_a_server_ends_by_a_fault_of_its_own(kind: str, target: str, part: str, may: bool) -> None:

@@ -43,8 +43,8 @@ def record(level: str, logger: str, error: Exception | None = None, message: str
     ids=["uncaught", "critical", "asyncio", "key error", "eof", "elsewhere", "raw", "torn"],
 )
 def test_an_error_that_nobody_expected_is_found(text: str, found: tuple[str, str]) -> None:
-    assert list(errors_in(text.splitlines())) == [found]
-    assert "s3cret" not in repr(list(errors_in(text.splitlines())))
+    assert list(errors_in(text.splitlines(), "worker-2")) == [found]
+    assert "s3cret" not in repr(list(errors_in(text.splitlines(), "worker-2")))
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,13 @@ def test_an_error_that_nobody_expected_is_found(text: str, found: tuple[str, str
     ids=["pipe", "task", "network", "plain", "lost", "refusal", "torn", "list", "other", "empty"],
 )
 def test_what_is_expected_is_no_error(text: str) -> None:
-    assert list(errors_in(text.splitlines())) == []
+    assert list(errors_in(text.splitlines(), "worker-2")) == []
 
 
 def test_other_processes_write_in_the_midst_of_a_traceback() -> None:
     lines = EOF.splitlines()
     lines[3:3] = [record("CRITICAL", "root"), "Traceback (most recent call last):"]
-    assert [error for _, error in errors_in(lines)] == [
+    assert [error for _, error in errors_in(lines, "worker")] == [
         "a critical record",
         "an exception",
         "EOFError",

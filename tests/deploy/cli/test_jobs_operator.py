@@ -313,6 +313,22 @@ def test_all_held_jobs_are_asked_about_first(invoke: Invoke, actors: Actors) -> 
     assert outcomes(invoke("release", "--all-held", "--yes", "--json")) == {other: (True, "queued")}
 
 
+def test_where_nobody_can_answer_it_says_how_to_go_on(invoke: Invoke, actors: Actors) -> None:
+    job_id = held(actors)
+    result = invoke("fail", "--all-held", "--json", input="")
+    assert result.exit_code == 1
+    assert "say --yes" in result.stderr
+    assert outcomes(result) == {job_id: (False, "held")}
+    assert listed(invoke, "--status", "held") == [job_id]
+
+
+def test_a_job_that_is_not_shown_is_an_error_for_programs_too(
+    invoke: Invoke, actors: Actors
+) -> None:
+    result = invoke("show", JOB_ID, "--json")
+    assert (result.exit_code, json.loads(result.stdout)["error"]["code"]) == (1, "job_not_found")
+
+
 def test_where_none_is_held_nothing_is_asked(invoke: Invoke) -> None:
     result = invoke("release", "--all-held")
     assert (result.exit_code, result.output) == (0, "no job is held\n")

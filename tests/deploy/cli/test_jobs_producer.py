@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from deploy.cli.jobs import jobs
+from gateway.client import Client, SubmittedJob
 from signing.errors import SettingError
 from tests.gateway.client.fixtures import Machine, accepted, job_document
 from tests.gateway.client.server import FakeGateway, Reply, problem
@@ -90,6 +91,25 @@ def test_a_replay_names_the_new_job(invoke: Invoke, gateway: FakeGateway) -> Non
     assert result.exit_code == 0
     [told] = json.loads(result.output)["jobs"]
     assert (told["id"], told["done"], told["new_id"]) == (JOB_ID, True, OTHER_JOB_ID)
+
+
+def test_ctrl_c_tells_what_was_done_before_it(
+    invoke: Invoke, gateway: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.will(Reply(202, accepted(id=OTHER_JOB_ID)))
+    replay = Client.replay
+
+    def interrupted(client: Client, job_id: str, **options: Any) -> SubmittedJob:
+        if gateway.lines:
+            raise KeyboardInterrupt
+        return replay(client, job_id, **options)
+
+    monkeypatch.setattr(Client, "replay", interrupted)
+    result = invoke("replay", "--again", "--json", JOB_ID, OTHER_JOB_ID)
+    assert result.exit_code == 1  # of click's own; the program's is 130
+    first, second = json.loads(result.stdout.splitlines()[0])["jobs"]
+    assert (first["done"], first["new_id"]) == (True, OTHER_JOB_ID)
+    assert (second["done"], second["message"][:11]) == (False, "interrupted")
 
 
 def keys_sent(gateway: FakeGateway) -> list[str]:
