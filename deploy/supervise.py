@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -134,7 +135,8 @@ def interruptible() -> Iterator[None]:
     """Let SIGTERM and SIGHUP do what ctrl-C does: raise KeyboardInterrupt in the main thread.
 
     Python drops an exception that a signal raises inside a finalizer or a fork's hook. So a timer
-    raises it again, until `uninterrupted` is entered.
+    raises it again, until `uninterrupted` is entered; but not where one is under way already, whose
+    `finally` a second one would end.
     """
     names = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGALRM)
     before = [signal.signal(name, _interrupt) for name in names]
@@ -159,9 +161,17 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(name, handler)
 
 
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     signal.setitimer(signal.ITIMER_REAL, RAISE_AGAIN)
-    raise KeyboardInterrupt
+    if not _is_interrupted():
+        raise KeyboardInterrupt
+
+
+def _is_interrupted() -> bool:
+    error = sys.exception()
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def _cause(status: int | None) -> str:

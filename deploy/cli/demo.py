@@ -94,3 +94,5 @@ def fresh(directory: Path, *, keep: bool) -> Iterator[StackPaths]:
         if not keep:
             with uninterrupted():
                 shutil.rmtree(directory, ignore_errors=True)
+            if directory.exists():
+                click.echo(f"countersign: remove {directory}, of which a part is left", err=True)

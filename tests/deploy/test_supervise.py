@@ -5,10 +5,12 @@ import os
 import select
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from deploy import supervise
 from deploy.errors import StackError
 from deploy.local.process import Child, Program
 from deploy.progress import Progress
@@ -127,6 +129,13 @@ def test_a_first_start_that_fails_is_the_callers_error(stage: Stage) -> None:
     stage.supervisor.stop()
 
 
+@pytest.fixture
+def raised_again_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later than a test is over: a second interruption outside of it would end them all."""
+    monkeypatch.setattr(supervise, "RAISE_AGAIN", 30.0)
+
+
+@pytest.mark.usefixtures("raised_again_late")
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_interrupt_except_where_they_are_held_back(name: signal.Signals) -> None:
     with interruptible(), uninterrupted():
@@ -148,6 +157,30 @@ def test_an_interruption_that_python_drops_comes_again() -> None:
         Dropped()
         with pytest.raises(KeyboardInterrupt):
             select.select([], [], [], 30)
+
+
+@pytest.mark.parametrize("number", [signal.SIGALRM, signal.SIGINT])
+def test_an_interruption_that_is_under_way_is_not_interrupted(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervise, "RAISE_AGAIN", 30.0)
+    cleaned = []
+
+    def interrupted() -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(number)
+            with suppress(OSError):
+                try:
+                    raise OSError
+                finally:
+                    signal.raise_signal(number)
+            cleaned.append("all")
+
+    with interruptible(), pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert cleaned == ["all"]
 
 
 def test_people_read_lines_and_programs_json() -> None:
