@@ -15,6 +15,10 @@ class LedgerUnavailable(BackendUnavailableError):
     code = "ledger_unavailable"
 
 
+class LedgerRefused(LedgerUnavailable):
+    """The ledger answered, and for certain wrote nothing."""
+
+
 class BrokerUnavailable(BackendUnavailableError):
     """The broker cannot be reached."""
 

@@ -14,6 +14,7 @@ from redis.exceptions import (
     AuthenticationError,
     NoPermissionError,
     NoScriptError,
+    OutOfMemoryError,
     RedisError,
     ResponseError,
 )
@@ -21,7 +22,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
-from backends.errors import LedgerUnavailable
+from backends.errors import LedgerRefused, LedgerUnavailable
 from backends.settings import RedisSettings
 from signing.errors import SettingError
 from signing.ledger.lua import Script
@@ -141,6 +142,10 @@ def reply_or_error(reply: Any) -> Any:
     """Convert the error of one call; what says that Redis serves nobody is raised."""
     if not isinstance(reply, RedisError):
         return reply
+    if isinstance(reply, OutOfMemoryError):
+        # Redis refuses a script's first write, and those after a write that it let pass it lets
+        # pass as well: nothing is written (Redis's script.c, `scriptVerifyOOM`).
+        return LedgerRefused("the ledger's Redis is at its maxmemory: raise it")
     # redis-py has classes of its own for the states of a server that it knows.
     if type(reply) is not ResponseError or str(reply).startswith(_OF_THE_SERVER):
         raise unavailable(reply)

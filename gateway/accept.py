@@ -3,7 +3,7 @@
 import math
 from typing import Protocol
 
-from backends.errors import LedgerUnavailable
+from backends.errors import LedgerRefused
 from gateway.errors import RETRY_AFTER_S, Refused
 from gateway.seal import body_digest
 from gateway.types import Receipt, Sealed
@@ -25,12 +25,13 @@ async def accept(sealed: Sealed, ledger: AcceptingLedger) -> Receipt:
     """Accept a sealed job.
 
     Raises:
-        LedgerUnavailable: where Redis did not answer, or its clock is another.
+        LedgerUnavailable: where Redis did not answer.
+        LedgerRefused: where it is full, or its clock is another.
         Refused: `replayed`, `idempotency_mismatch`, `rate_limited`, `quota_exceeded`.
     """
     accepted = await ledger.accept(acceptance_of(sealed))
     if accepted.outcome == "clock":
-        raise LedgerUnavailable("the clocks of gateway and ledger are apart: set both by NTP")
+        raise LedgerRefused("the clocks of gateway and ledger are apart: set both by NTP")
     if accepted.outcome == "replayed":
         raise Refused("replayed", "sign each request with a nonce of its own")
     if accepted.outcome == "mismatch":

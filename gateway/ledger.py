@@ -122,7 +122,7 @@ class GatewayLedger:
     async def purgeable(self, before_ms: int, most: int, passed: int = 0) -> list[str]:
         """Give Vault paths of settled jobs' secrets that nobody has deleted yet.
 
-        The first `passed` of them are left out.
+        The first `passed` of them are left out. What is no ASCII has surrogates for its bytes.
 
         Raises:
             LedgerUnavailable: where Redis does not answer.
@@ -130,7 +130,7 @@ class GatewayLedger:
         found = await self._guarded(
             converted(self._client.zrangebyscore(keys.PURGE, "-inf", before_ms, passed, most))
         )
-        return [str(path, "ascii") for path in found]
+        return [str(path, "ascii", "surrogateescape") for path in found]
 
     async def purged(self, paths: Sequence[str]) -> None:
         """Say that these are deleted.
@@ -138,7 +138,8 @@ class GatewayLedger:
         Raises:
             LedgerUnavailable: where Redis does not answer.
         """
-        await self._guarded(converted(self._client.zrem(keys.PURGE, *paths)))
+        members = [path.encode("ascii", "surrogateescape") for path in paths]
+        await self._guarded(converted(self._client.zrem(keys.PURGE, *members)))
 
     async def ping(self) -> None:
         """Ask whether Redis serves.

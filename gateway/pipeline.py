@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from backends.errors import LedgerRefused
 from gateway.accept import AcceptingLedger, accept
 from gateway.admit import TaskBook, admit, admit_again
 from gateway.authenticate import authenticate
@@ -101,7 +102,7 @@ class Ingress:
         """
         try:
             receipt = await accept(sealed, self.ledger)
-        except Refused:
+        except (Refused, LedgerRefused):
             await self._forget(sealed.stripped)
             raise
         if receipt.repeated:

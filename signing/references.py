@@ -12,6 +12,7 @@ SECRETS_MOUNT: Final = "countersign-secrets"
 
 # No "." alone in a segment: clients and proxies join and normalise `..` (hvac does).
 _SEGMENT = r"(?!\.+(?:/|#))[A-Za-z0-9._-]{1,128}"
+_JOB_SECRET = re.compile(r"jobs(?:/[a-z0-9_-][a-z0-9_.-]*){3}")
 _REFERENCE = re.compile(
     rf"vault:(?P<mount>{_SEGMENT.replace('|#', '')})/(?P<path>{_SEGMENT}(?:/{_SEGMENT}){{0,7}})"
     r"#(?P<field>[A-Za-z0-9_-]{1,64})@(?P<version>[1-9][0-9]{0,8})"
@@ -55,3 +56,8 @@ def parse_reference(text: str) -> SecretReference:
 def job_secret_path(queue: str, task: str, job_id: str) -> str:
     """Give the KV path of a job's own secrets, made of names the gateway trusts alone."""
     return f"jobs/{queue}/{task}/{job_id}"
+
+
+def is_job_secret_path(path: str) -> bool:
+    """Whether a text has the form of `job_secret_path`."""
+    return _JOB_SECRET.fullmatch(path) is not None

@@ -86,7 +86,8 @@ class RedisDispatcherLedger:
         """Run the script `reap`."""
         flat = self._run(REAP, most, delay_ms, RETENTION_MS)
         return tuple(
-            Reaped(flat[i].decode("ascii"), flat[i + 1].decode("ascii"))
+            # A worker may write to the index: an id may be anything.
+            Reaped(flat[i].decode("ascii", "backslashreplace"), flat[i + 1].decode("ascii"))
             for i in range(0, len(flat), 2)
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backends.environment import Environment
-from backends.errors import LedgerUnavailable
+from backends.errors import LedgerRefused, LedgerUnavailable
 from backends.redis_clients import Call, connect, connect_async, run_each
 from backends.settings import redis_settings
 from gateway.ledger import GatewayLedger
@@ -112,13 +112,21 @@ def test_an_acceptance_that_fails_is_refused_alone(ledger_redis: QuietRedis) -> 
     assert isinstance(refused, LedgerUnavailable)
 
 
-@pytest.mark.parametrize("code", ["OOM", "MISCONF", "BUSY", "READONLY", "NOREPLICAS"])
+@pytest.mark.parametrize("code", ["MISCONF", "BUSY", "READONLY", "NOREPLICAS"])
 def test_what_every_call_would_be_told_is_raised(client: Any, code: str) -> None:
     fine = Script("fine", "return 1")
     failing = Script("failing", f"return redis.error_reply('{code} canary')")
     with pytest.raises(LedgerUnavailable) as caught:
         run_each(client, [Call(fine, (), ()), Call(failing, (), ()), Call(fine, (), ())])
     assert "canary" not in caught.value.message
+
+
+def test_a_call_that_a_full_redis_refuses_wrote_nothing_for_certain(client: Any) -> None:
+    fine = Script("fine", "return 1")
+    refused = Script("refused", "return redis.error_reply('OOM canary')")
+    first, second = run_each(client, [Call(fine, (), ()), Call(refused, (), ())])
+    assert (first, type(second)) == (1, LedgerRefused)
+    assert "canary" not in second.message
 
 
 def test_what_one_call_is_told_stands_in_its_place(client: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from backends.environment import Environment
-from backends.errors import LedgerUnavailable
+from backends.errors import LedgerRefused, LedgerUnavailable
 from backends.redis_clients import connect_async
 from backends.settings import RedisSettings, redis_settings
 from gateway.ledger import GatewayLedger
@@ -180,6 +180,32 @@ def test_secrets_of_settled_jobs_are_listed_until_they_are_deleted(
         assert path not in await ledger.purgeable(later, 10_000)
 
     on(settings, test)
+
+
+def test_what_a_worker_planted_among_the_secrets_is_read_and_struck_off(
+    servers: Servers, settings: RedisSettings
+) -> None:
+    servers.redis("worker").zadd(keys.PURGE, {b"\xff": 0})
+
+    async def test(ledger: GatewayLedger) -> None:
+        assert "\udcff" in await ledger.purgeable(1, 10)
+        await ledger.purged(["\udcff"])
+
+    on(settings, test)
+    assert servers.redis("superuser").zscore(keys.PURGE, b"\xff") is None
+
+
+def test_a_full_ledger_says_that_it_wrote_nothing(
+    clean_servers: Servers, settings: RedisSettings
+) -> None:
+    superuser = clean_servers.redis("superuser")
+    superuser.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(LedgerRefused, match="maxmemory"):
+            on(settings, lambda ledger: ledger.accept(acceptance(1)))
+    finally:
+        superuser.config_set("maxmemory", 0)
+    assert superuser.dbsize() == 0
 
 
 def test_a_record_that_is_not_of_its_form_is_not_guessed_at(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backends.errors import LedgerUnavailable, VaultDenied, VaultUnavailable
+from backends.errors import LedgerRefused, LedgerUnavailable, VaultDenied, VaultUnavailable
 from gateway.errors import Refused
 from gateway.pipeline import Ingress
 from gateway.types import Receipt
@@ -152,6 +152,16 @@ def test_a_refused_jobs_secrets_are_taken_back(outcome: str) -> None:
     limited = registration(limits={"per_second": 1, "open_jobs": 1})
     with pytest.raises(Refused):
         submit(ingress(store=store, ledger=answering(outcome), producers=[limited]))
+    assert store.deleted == [PATH]
+
+
+@pytest.mark.parametrize(
+    "ledger", [FakeLedger(error=LedgerRefused("full")), answering("clock")], ids=["full", "clock"]
+)
+def test_what_the_ledger_did_not_write_for_certain_leaves_no_secrets(ledger: FakeLedger) -> None:
+    store = FakeStore()
+    with pytest.raises(LedgerUnavailable):
+        submit(ingress(store=store, ledger=ledger))
     assert store.deleted == [PATH]
 
 

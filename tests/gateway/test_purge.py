@@ -51,6 +51,22 @@ def test_what_settled_some_time_ago_is_deleted_and_struck_off() -> None:
     assert asyncio.run(purge_once(as_ledger(listed), store, NOW)) == Purged(0, 0)
 
 
+def test_what_is_no_path_of_a_jobs_secrets_is_struck_off_and_vault_not_asked(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    planted = [
+        "\udcff",
+        "jobs/fast/a",
+        "jobs/../producers/acme",
+        "producers/acme/key",
+        "jobs/a/b/../c",
+    ]
+    listed, store = Listed([*planted, "jobs/fast/a/1"]), FakeStore()
+    assert asyncio.run(purge_once(as_ledger(listed), store, NOW)) == Purged(1, 0)
+    assert (store.deleted, listed.paths) == (["jobs/fast/a/1"], [])
+    assert "5 entries" in caplog.text
+
+
 def test_what_vault_did_not_delete_stays_listed() -> None:
     listed = Listed(["jobs/fast/a/1"])
     store = FakeStore(delete_error=VaultUnavailable("down"))

@@ -192,6 +192,18 @@ def test_it_reaps_and_expires(ledger: RedisDispatcherLedger, actors: Actors) -> 
     assert ledger.expire(10) == 1
 
 
+def test_what_is_no_id_among_the_running_ends_no_dispatcher(
+    ledger: RedisDispatcherLedger, ledger_redis: QuietRedis
+) -> None:
+    superuser = ledger_redis.redis("superuser")
+    fields = {"state": "running", "attempt": "1", "on_lost": "hold", "producer": "a"}
+    for field, value in fields.items():
+        superuser.hset(b"cs:job:\xff", field, value)
+    superuser.zadd("cs:running", {b"\xff": 0})
+    assert [item.job_id for item in ledger.reap(10, 0)] == ["\\xff"]
+    assert superuser.zcard("cs:running") == 0
+
+
 def test_it_wakes_when_something_became_due(ledger: RedisDispatcherLedger, actors: Actors) -> None:
     ledger.wait_for_wake(0)
     actors.accept(acceptance(actors.now()))
