@@ -81,7 +81,7 @@ def _broker(settings: BrokerSettings, inspector: Inspector, window: Window) -> d
         "broker_use_ssl": redis_ssl(settings),
         "broker_transport_options": {
             "inspector": inspector,
-            "window": window,
+            "room": Room(window),
             "health_check_interval": HEALTH_CHECK_S,
             "socket_connect_timeout": 2.0,
             "socket_timeout": 5.0,

@@ -2,7 +2,8 @@
 
 What it overrides, of kombu 5.7 (kombu/transport/redis.py, kombu/transport/virtual/base.py):
     `_brpop_start`, `_brpop_read`  many messages to a pop (BLMPOP), verified before they go on
-    `QoS`                          counts in memory: no `unacked` keys, nothing restored
+    `QoS`                          counts in the worker's room, which outlives the connection:
+                                   no `unacked` keys, nothing restored
     `_size`                        no question to Redis when a queue is declared
     everything that writes         refused: a worker cannot publish
 A message that is popped and not claimed is not lost: the ledger misses it and it comes again.
@@ -18,8 +19,8 @@ from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from kombu.utils.encoding import bytes_to_str
 
 from signing.errors import CountersignError
+from workers.room import Room
 from workers.types import Delivered, Verified
-from workers.window import Window
 
 SCHEME: Final = "countersign"
 MOST_AT_ONCE: Final = 64
@@ -68,34 +69,65 @@ class VerifiedMessage(virtual.Message):  # type: ignore[misc]  # kombu is untype
         )
 
 
-class WindowQoS(virtual.QoS):  # type: ignore[misc]
-    """Counts messages that are not acknowledged, here alone, against the worker's window."""
+class RoomQoS(virtual.QoS):  # type: ignore[misc]
+    """Takes a place in the worker's room for each message, until the message is acknowledged.
+
+    The room is the worker's and not the channel's: a job goes on when the connection that brought
+    it is lost, and so it still takes its place when the next channel asks what there is room for.
+    """
+
+    def __init__(self, channel: Any, prefetch_count: int = 0) -> None:
+        super().__init__(channel, prefetch_count)
+        #: Tags of what takes a place. kombu's own record stays empty: there is nothing to restore.
+        self._taken: set[str] = set()
 
     def can_consume(self) -> bool:
-        """Whether the window has room."""
+        """Whether there is a place."""
         return self.can_consume_max_estimate() > 0
 
     def can_consume_max_estimate(self) -> int:
-        """How much room it has."""
-        taken = len(self._delivered) - len(self._dirty)
-        return max(0, int(self.channel.window.limit()) - taken)
+        """How many places there are."""
+        return int(self.channel.room.left())
+
+    def append(self, _message: Any, delivery_tag: str) -> None:
+        """Take a place for a message that goes on to the pipeline."""
+        self._taken.add(delivery_tag)
+        self.channel.room.take()
+
+    def ack(self, delivery_tag: str) -> None:
+        """Give a message's place back; from any thread, also where the channel is closed."""
+        try:
+            self._taken.remove(delivery_tag)
+        except KeyError:
+            return  # it was given back before
+        self.channel.room.release()
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Give a message's place back.
+
+        Raises:
+            PublishingRefused: where the message itself is to go back to the broker.
+        """
+        self.ack(delivery_tag)
+        if requeue:
+            refuse_publishing()
 
 
 class VerifyingChannel(redis.Channel):  # type: ignore[misc]
     """Takes messages with one pop, verifies them, and delivers what is left."""
 
     Message = VerifiedMessage
-    QoS = WindowQoS
+    QoS = RoomQoS
     ack_emulation = False
     do_restore = False
     inspector: Inspector
-    window: Window
-    from_transport_options = (*redis.Channel.from_transport_options, "inspector", "window")
+    room: Room
+    from_transport_options = (*redis.Channel.from_transport_options, "inspector", "room")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._refused_until = 0.0
         super().__init__(*args, **kwargs)
-        self.QoS = WindowQoS  # kombu sets the virtual one where `ack_emulation` is off
+        self.QoS = RoomQoS  # kombu sets the virtual one where `ack_emulation` is off
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         queues = self._queue_cycle.consume(len(self.active_queues))

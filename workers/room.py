@@ -1,7 +1,8 @@
 """How many delivered messages are on their way through the pipeline, against the window's limit.
 
-For a broker whose messages come by themselves: what does not fit waits in the channel, and the
-event loop is woken through a pipe once there is room. Outlives connections, as the jobs do.
+Outlives connections, as the jobs do. A channel that asks its broker for messages asks for as many
+as there are places left. Where they come by themselves, what does not fit waits in the channel, and
+the event loop is woken through a pipe once there is room.
 """
 
 import os
@@ -21,6 +22,11 @@ class Room:
         self.reader, self._writer = os.pipe()
         os.set_blocking(self.reader, False)
         os.set_blocking(self._writer, False)
+
+    def left(self) -> int:
+        """How many places there are; none where the limit fell below what is taken."""
+        with self._lock:
+            return max(0, self._window.limit() - self._taken)
 
     def free(self) -> bool:
         """Whether there is a place; where there is none, whoever waits will be woken."""

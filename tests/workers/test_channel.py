@@ -25,18 +25,25 @@ from workers.window import Window
 
 
 class Line:
-    """A connection that consumes from `fast` and `slow`."""
+    """A connection that consumes from `fast` and `slow`, and is made anew as a worker's is."""
 
     def __init__(self, settings: WorkerSettings, window: Window) -> None:
         self.inspected: list[Delivered] = []
         self.taken: list[VerifiedMessage] = []
         self.accepts: Callable[[Delivered], bool] = lambda _: True
         self.app = celery_app(settings, self.inspect, window)
+        self.connect()
+
+    def connect(self) -> None:
         self.connection = self.app.connection_for_read()
         self.channel: VerifyingChannel = self.connection.default_channel
         consumer = self.app.amqp.TaskConsumer(self.connection)
         consumer.on_message = self.taken.append
         consumer.consume()
+
+    def reconnect(self) -> None:
+        self.connection.close()
+        self.connect()
 
     def inspect(self, delivered: Delivered) -> Verified | None:
         self.inspected.append(delivered)
@@ -120,6 +127,62 @@ def test_what_is_refused_takes_no_place_in_the_window(line: Line, broker: Any) -
     broker.lpush("fast", *[b"x"] * 100)
     line.drain_until(lambda: len(line.inspected) == 100)
     assert line.taken == []
+
+
+def test_what_earlier_connections_brought_takes_its_place_still(line: Line, broker: Any) -> None:
+    broker.lpush("fast", *[b"x"] * 6)
+    line.drain_until(lambda: len(line.taken) == 2)
+    for _ in range(3):
+        line.reconnect()
+        line.drain()
+        line.drain()
+    assert (len(line.taken), broker.llen("fast")) == (2, 4)
+    line.taken[0].ack()
+    line.drain_until(lambda: len(line.taken) == 3)
+    line.reconnect()
+    for message in line.taken[1:]:  # of two connections, both closed
+        message.ack()
+    line.drain_until(lambda: len(line.taken) == 5)
+    for _ in range(3):
+        line.drain()
+    assert (len(line.taken), broker.llen("fast")) == (5, 1)
+
+
+def test_a_place_is_given_back_once(line: Line, broker: Any) -> None:
+    broker.lpush("fast", b"x", b"y")
+    line.drain_until(lambda: len(line.taken) == 2)
+    first, second = line.taken
+    old = line.channel
+    line.reconnect()
+    first.ack()
+    for channel in (old, line.channel):
+        channel.basic_ack(first.delivery_tag)
+        channel.basic_reject(first.delivery_tag, requeue=False)
+    assert line.channel.room.left() == 1
+    second.reject()
+    old.basic_ack(second.delivery_tag)
+    assert line.channel.room.left() == 2
+
+
+def test_what_cannot_be_requeued_gives_its_place_back(line: Line, broker: Any) -> None:
+    broker.lpush("fast", b"x")
+    line.drain_until(lambda: len(line.taken) == 1)
+    with pytest.raises(PublishingRefused):
+        line.taken[0].requeue()
+    assert line.channel.room.left() == 2
+
+
+def test_what_is_refused_after_a_reconnect_takes_no_place(line: Line, broker: Any) -> None:
+    line.accepts = lambda delivered: delivered.raw == b"good"
+    for _ in range(3):
+        line.inspected.clear()
+        broker.lpush("fast", *[b"bad"] * 10)
+        line.drain_until(lambda: len(line.inspected) == 10)
+        line.reconnect()
+    assert line.channel.room.left() == 2
+    broker.lpush("fast", b"bad", b"good")
+    line.drain_until(lambda: len(line.taken) == 1)
+    assert line.channel.room.left() == 1
 
 
 def test_nothing_is_given_back_or_left_in_the_broker(line: Line, broker: Any) -> None:

@@ -22,6 +22,19 @@ def test_places_are_taken_and_given_back() -> None:
     assert room.free()
 
 
+def test_what_is_left_is_never_below_nothing() -> None:
+    window = Window(2)
+    for _ in range(100):
+        window.ran(0.001)
+    room = Room(window)
+    for _ in range(10):
+        room.take()
+    assert room.left() == window.limit() - 10 > 2
+    for _ in range(100):
+        window.ran(10.0)
+    assert (window.limit(), room.left()) == (2, 0)
+
+
 def test_nobody_is_woken_who_does_not_wait() -> None:
     room = Room(Window(2))
     room.take()
