@@ -32,9 +32,55 @@ whole=${rest% *}
 torn=${rest#* }
 file=$(dirname "$manifest")/$name
 
-# A torn write is the last one: no whole transaction is behind it.
-if [ "$torn" -gt "$most" ] || tail -c "+$((whole + 1))" "$file" | grep -aiq "^EXEC$(printf '\r')\$"; then
-  refuse "$file is damaged at byte $whole, and whole transactions follow: nothing was changed." \
+# A torn write is the last one: nothing whole is behind it. Strings are skipped by the lengths that
+# they announce, for whoever may write to a queue decides what is in them. A command that the end of
+# the file cuts short, or a MULTI without its EXEC, is torn. Behind bytes that are no command, any
+# line may end with the beginning of one, and a length that leads beyond the end is not believed.
+# Prints `whole` where a whole command or transaction is there, else `torn`; `unread` where bytes are
+# missing. `tr` leaves every byte one character, for any awk.
+behind() {
+  tail -c "+$((whole + 1))" "$file" | LC_ALL=C tr -c '\r\n -~' '?' | LC_ALL=C awk -v size="$torn" '
+    function lose() { lost = 1; strings = left = multi = 0 }
+    function command() {
+      if (name == "MULTI") multi = 1
+      else if (name == "EXEC" || !multi) found = 1
+    }
+    { bytes = length($0) + 1; seen += bytes }
+    ended || seen > size { next }
+    left {
+      if (bytes == left && naming) name = toupper(substr($0, 1, bytes - 2))
+      naming = 0
+      left -= bytes
+      if (left > 0) next
+      if (left == 0 && /\r$/) { if (--strings == 0) command(); next }
+      lose()
+    }
+    strings && /^\$[0-9]+\r$/ {
+      left = substr($0, 2, bytes - 3) + 2
+      if (seen + left <= size) next
+      if (!lost) { ended = 1; next }
+    }
+    strings { lose() }
+    match($0, /\*[1-9][0-9]*\r$/) {
+      if (RSTART > 1) lose()
+      strings = substr($0, RSTART + 1) + 0; naming = 1; name = ""
+      next
+    }
+    !/^#/ { lose() }
+    END { print found ? "whole" : seen < size ? "unread" : "torn" }'
+}
+
+if [ "$torn" -gt "$most" ]; then
+  reason="$torn bytes follow, which is more than one torn write"
+else
+  case $(behind) in
+    torn) reason= ;;
+    whole) reason="whole commands follow" ;;
+    *) reason="what follows cannot be read" ;;
+  esac
+fi
+if [ -n "$reason" ]; then
+  refuse "$file is damaged at byte $whole, and $reason: nothing was changed." \
     "If Redis ran with aof-load-truncated yes before, start it once without this script, let it" \
     "run BGREWRITEAOF, and stop it. Otherwise restore the file, or look at what is behind there."
 fi

@@ -15,12 +15,21 @@ pytestmark = pytest.mark.servers
 SCRIPT: Final = "redis.call('SET', KEYS[1], 'x') redis.call('SET', KEYS[2], 'x') return 1"
 MULTI: Final = b"*1\r\n$5\r\nMULTI\r\n"
 HALF: Final = b"*3\r\n$3\r\nSET\r\n$4\r\nhalf\r\n$1\r\nx\r\n"
+EXEC: Final = b"*1\r\n$4\r\nEXEC\r\n"
+#: What whoever may write to a queue could put into a message: it reads like whole transactions.
+POSING: Final = (b"\r\nEXEC\r\n" + EXEC + HALF) * 600
 
 
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[QuietRedis]:
     with QuietRedis(tmp_path / "state") as running:
         yield running
+
+
+def command(*words: bytes) -> bytes:
+    """Give a command as Redis writes it into the file."""
+    strings = [b"$%d\r\n%s\r\n" % (len(word), word) for word in words]
+    return b"*%d\r\n%s" % (len(words), b"".join(strings))
 
 
 def newest(server: QuietRedis) -> Path:
@@ -81,13 +90,56 @@ def test_what_is_cut_off_is_kept_and_told(
     assert f"{len(MULTI + HALF)} bytes of a torn write were cut off" in caplog.text
 
 
-def test_whole_transactions_behind_a_half_one_are_not_cut_off(own_redis: QuietRedis) -> None:
-    own_redis.local.stop_redis()
-    whole = MULTI + HALF + b"*1\r\n$4\r\nEXEC\r\n"
-    with newest(own_redis).open("ab") as file:
-        file.write(MULTI + HALF + whole)
+PUSH: Final = command(b"LPUSH", b"fast", POSING)
+ADD: Final = command(b"XADD", b"quarantine", b"1-1", b"raw", POSING, b"reason", b"malformed")
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [
+        PUSH[:-2000],
+        ADD[:-2000],
+        MULTI + HALF + PUSH[:-2000],
+        PUSH[:-2000] + bytes(2000),
+        PUSH[:-1],
+    ],
+    ids=["LPUSH", "XADD", "in a transaction", "lengthened by zeros", "all but a byte"],
+)
+def test_text_in_a_torn_command_is_no_command(own_redis: QuietRedis, torn: bytes) -> None:
+    own_redis.redis("superuser").set("kept", "x")
     size = newest(own_redis).stat().st_size
-    with pytest.raises(StackError, match="BGREWRITEAOF"):
+    client = restart_after(own_redis, torn)
+    assert newest(own_redis).stat().st_size == size
+    assert client.keys() == [b"kept"]
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        MULTI + HALF + MULTI + HALF + EXEC,
+        bytes(4096) + HALF,
+        b"\xff\x00\r\n" + HALF,
+        bytes(99) + b"\r\n*1\r\n$9999\r\n" + MULTI + HALF + EXEC,
+        HALF[:-2] + bytes(2) + PUSH,
+        EXEC,
+    ],
+    ids=[
+        "behind a half one",
+        "behind zeros",
+        "a command of its own",
+        "a length that lies",
+        "behind a string's wrong end",
+        "EXEC alone",
+    ],
+)
+def test_what_is_whole_behind_a_broken_place_is_not_cut_off(
+    own_redis: QuietRedis, behind: bytes
+) -> None:
+    own_redis.local.stop_redis()
+    with newest(own_redis).open("ab") as file:
+        file.write(behind)
+    size = newest(own_redis).stat().st_size
+    with pytest.raises(StackError, match=r"whole commands follow(?s:.*)BGREWRITEAOF"):
         own_redis.local.start_redis()
     assert newest(own_redis).stat().st_size == size
 
@@ -106,6 +158,6 @@ def test_damage_far_from_the_end_is_not_cut_off(own_redis: QuietRedis) -> None:
     with newest(own_redis).open("ab") as file:
         file.write(MULTI + HALF + MULTI + whole * 9)
     size = newest(own_redis).stat().st_size
-    with pytest.raises(StackError, match="damaged at byte"):
+    with pytest.raises(StackError, match="more than one torn write"):
         own_redis.local.start_redis()
     assert newest(own_redis).stat().st_size == size
