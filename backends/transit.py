@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -10,6 +10,9 @@ from backends.errors import VaultUnavailable
 
 JOB_KEY: Final = "countersign-job"
 RESULT_KEY: Final = "countersign-result"
+#: So many bytes of messages go into one call. Vault refuses a body above 32 MiB for good, and what
+#: is too large would be sent again for ever; base64 makes a third more of them.
+MAX_CALL_BYTES: Final = 8 * 1024 * 1024
 
 #: A key id that a version of one of these keys may have, now or after a rotation.
 _VERSION: Final = re.compile(r"(.+):[1-9][0-9]{0,8}", re.ASCII)
@@ -39,6 +42,23 @@ def names_version(keyids: Iterable[str], key: str) -> bool:
     """Whether one of these key ids can be a version of a key's, known already or not."""
     matches = (_VERSION.fullmatch(keyid) for keyid in keyids)
     return any(match is not None and match[1] == key for match in matches)
+
+
+def to_calls(messages: Sequence[bytes]) -> Iterator[list[bytes]]:
+    """Cut messages, in order, into what goes into one call each: `MAX_CALL_BYTES`, or one message.
+
+    Nothing gives no call.
+    """
+    call: list[bytes] = []
+    size = 0
+    for message in messages:
+        if call and size + len(message) > MAX_CALL_BYTES:
+            yield call
+            call, size = [], 0
+        call.append(message)
+        size += len(message)
+    if call:
+        yield call
 
 
 def sign_path(key: str) -> str:

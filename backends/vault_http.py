@@ -93,12 +93,14 @@ class TransitSigner:
         self._key = key
 
     def sign(self, messages: Sequence[bytes]) -> list[transit.Signed]:
-        """Sign each message.
+        """Sign each message, in as many calls as their size needs.
 
         Raises:
-            VaultUnavailable, VaultDenied: as `VaultHttp.call`.
+            VaultUnavailable, VaultDenied: as `VaultHttp.call`; nothing is given then.
         """
-        if not messages:
-            return []
-        answer = self._vault.call("POST", transit.sign_path(self._key), transit.sign_body(messages))
-        return transit.signed_from(self._key, answer, len(messages))
+        signed: list[transit.Signed] = []
+        for call in transit.to_calls(messages):
+            body = transit.sign_body(call)
+            answer = self._vault.call("POST", transit.sign_path(self._key), body)
+            signed += transit.signed_from(self._key, answer, len(call))
+        return signed

@@ -5,6 +5,7 @@ processor time; see docs/adr/0006-dependencies.md.
 """
 
 import asyncio
+import io
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ import aiohttp
 
 from backends.errors import VaultUnavailable
 from backends.settings import VaultSettings
-from backends.transit import JOB_KEY, Signed, sign_body, sign_path, signed_from
+from backends.transit import JOB_KEY, Signed, sign_body, sign_path, signed_from, to_calls
 from backends.vault_http import answer_data
 from backends.vault_login import VaultLogin, unavailable
 from gateway.batching import Batcher
@@ -72,7 +73,8 @@ class AsyncVault:
         self, method: str, path: str, body: Mapping[str, Any] | None, token: str
     ) -> tuple[int, bytes]:
         headers = {"X-Vault-Token": token, "X-Vault-Request": "true"}
-        data = None if body is None else canonical(body)
+        # As a file: aiohttp writes that in pieces, and lets other requests go on between them.
+        data = None if body is None else io.BytesIO(canonical(body))
         url = f"{self._address}/v1/{path}"
         try:
             async with self._session.request(
@@ -123,7 +125,10 @@ class TransitJobSigner:
         return await self._batcher.submit(message)
 
     async def _sign(self, messages: Sequence[bytes]) -> Sequence[Signed]:
-        answer = await self._vault.call("POST", sign_path(JOB_KEY), sign_body(messages))
-        if not isinstance(answer, dict):
-            raise VaultUnavailable("the answer of Transit is empty")
-        return signed_from(JOB_KEY, answer, len(messages))
+        signed: list[Signed] = []
+        for call in to_calls(messages):
+            answer = await self._vault.call("POST", sign_path(JOB_KEY), sign_body(call))
+            if not isinstance(answer, dict):
+                raise VaultUnavailable("the answer of Transit is empty")
+            signed += signed_from(JOB_KEY, answer, len(call))
+        return signed

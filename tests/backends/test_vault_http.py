@@ -14,6 +14,7 @@ from backends.settings import VaultSettings, vault_settings
 from backends.transit import JOB_KEY, Signed, sign_body, sign_path, signed_from
 from backends.vault_http import TransitSigner, VaultHttp, answer_data
 from backends.vault_login import VaultLogin
+from tests.backends.fake_transit import LARGE
 from tests.backends.stub_vault import StubVault, login
 from tests.servers.servers import Servers
 
@@ -163,6 +164,16 @@ def test_transit_signs_a_batch_in_order(own_servers: Servers, real_http: VaultHt
     signed = TransitSigner(real_http, JOB_KEY).sign(messages)
     public = {key.kid: key.public_key for key in keyring_of(own_servers)}
     for message, signature in zip(messages, signed, strict=True):
+        public[signature.keyid].verify(signature.sig, message)
+
+
+@pytest.mark.servers
+def test_transit_signs_more_than_fits_into_one_call(
+    own_servers: Servers, real_http: VaultHttp
+) -> None:
+    signed = TransitSigner(real_http, JOB_KEY).sign(LARGE)
+    public = {key.kid: key.public_key for key in keyring_of(own_servers)}
+    for message, signature in zip(LARGE, signed, strict=True):
         public[signature.keyid].verify(signature.sig, message)
 
 

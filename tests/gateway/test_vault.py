@@ -15,6 +15,7 @@ from backends.keyring_source import load_keyring
 from backends.settings import VaultSettings, vault_settings
 from backends.vault_login import VaultLogin
 from gateway.vault import AsyncVault, TransitJobSigner, VaultSecretStore
+from tests.backends.fake_transit import LARGE
 from tests.servers.servers import Servers
 
 T = TypeVar("T")
@@ -74,6 +75,19 @@ def test_many_signatures_verify_under_the_keyring(
         signed = await asyncio.gather(*map(signer.sign, messages))
         public = {key.kid: key.public_key for key in load_keyring(login).keys}
         for message, signature in zip(messages, signed, strict=True):
+            public[signature.keyid].verify(signature.sig, message)
+
+    on(settings, login, test)
+
+
+def test_jobs_that_do_not_fit_into_one_call_are_signed_in_several(
+    settings: VaultSettings, login: VaultLogin
+) -> None:
+    async def test(vault: AsyncVault) -> None:
+        # The first goes out alone; the others gather meanwhile, up to a hundred to a batch.
+        signed = await asyncio.gather(*map(TransitJobSigner(vault).sign, LARGE))
+        public = {key.kid: key.public_key for key in load_keyring(login).keys}
+        for message, signature in zip(LARGE, signed, strict=True):
             public[signature.keyid].verify(signature.sig, message)
 
     on(settings, login, test)
