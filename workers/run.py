@@ -19,6 +19,9 @@ from workers.types import Claimed, Outcome, Ready
 MAX_RESULT_BYTES: Final = 262_144
 FIRST_DELAY_MS: Final = 1_000
 MAX_DELAY_MS: Final = 600_000
+#: What could not begin waits so long, however often it did: Vault may be back at any moment, and
+#: such attempts are many where it was away for long.
+RELEASE_DELAY_MS: Final = 3_000
 
 _log = logging.getLogger(__name__)
 #: Its worker stood still, its pool was busy, or Vault slow, for as long as the lease.
@@ -42,15 +45,16 @@ def run_claimed(
         claimed: the job.
         registry: the tasks that this worker serves.
         reader: of secrets.
-        jitter: a random factor around 1.
+        jitter: a random factor from 0.5 to 1.5.
         clock: the machine's monotonic one, in seconds.
     """
     if clock() > claimed.begin_by:
         return NOT_BEGUN_IN_TIME  # without a call to Vault
-    delay = retry_delay_ms(claimed.attempt, jitter())
+    factor = jitter()
     try:
         ready = resolve(claimed, reader)  # 3
     except VaultUnavailable:
+        delay = jittered_ms(RELEASE_DELAY_MS, factor)
         return Outcome("release", error="vault_unavailable", delay_ms=delay)
     except (VaultDenied, VaultNotFound, SecretUnusable) as error:
         return Outcome("failed", error="secret_unavailable", error_type=error.code)
@@ -59,7 +63,7 @@ def run_claimed(
     if clock() > claimed.begin_by:
         return NOT_BEGUN_IN_TIME
     definition = registry[claimed.job.claims.task]
-    return run_ready(ready, definition, delay)  # 4
+    return run_ready(ready, definition, retry_delay_ms(begun_attempts(claimed), factor))  # 4
 
 
 def run_ready(ready: Ready, definition: JobDefinition, delay_ms: int) -> Outcome:
@@ -93,10 +97,23 @@ def json_value(returned: object) -> JsonValue:
         raise ResultInvalid("the task's result is not JSON, or too large") from None
 
 
+def begun_attempts(claimed: Claimed) -> int:
+    """Give which attempt this is, from 1, without those that could not begin.
+
+    For each of them the ledger allows one more than the seal does.
+    """
+    released = claimed.max_attempts - claimed.job.claims.max_attempts
+    return max(1, claimed.attempt - max(0, released))
+
+
 def retry_delay_ms(attempt: int, jitter: float) -> int:
-    """Give the delay after an attempt: doubled each time, jittered, at most ten minutes."""
-    grown = min(MAX_DELAY_MS, FIRST_DELAY_MS << min(attempt - 1, 20))
-    return max(1, round(grown * jitter))
+    """Give the delay after an attempt: doubled each time to at most ten minutes, then jittered."""
+    return jittered_ms(min(MAX_DELAY_MS, FIRST_DELAY_MS << min(attempt - 1, 20)), jitter)
+
+
+def jittered_ms(delay_ms: int, jitter: float) -> int:
+    """Give a delay times a random factor; at least 1 ms."""
+    return max(1, round(delay_ms * jitter))
 
 
 def _raised(

@@ -183,7 +183,7 @@ def test_an_error_is_logged_without_its_message(caplog: pytest.LogCaptureFixture
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
-        (VaultUnavailable("x"), Outcome("release", error="vault_unavailable", delay_ms=1000)),
+        (VaultUnavailable("x"), Outcome("release", error="vault_unavailable", delay_ms=3000)),
         (
             VaultDenied("x"),
             Outcome("failed", error="secret_unavailable", error_type="vault_denied"),
@@ -204,6 +204,38 @@ def test_a_secret_that_cannot_be_had(error: Exception, outcome: Outcome) -> None
         raise AssertionError(card)
 
     assert run(task, claimed(args=card()), Reader(error)) == outcome
+
+
+@pytest.mark.parametrize("attempt", [1, 12, 5_000])
+@pytest.mark.parametrize(("jitter", "delay_ms"), [(0.5, 1_500), (1.5, 4_500)])
+def test_what_could_not_begin_is_soon_tried_again_however_often_it_was(
+    attempt: int, jitter: float, delay_ms: int
+) -> None:
+    given = claimed(attempt=attempt, max_attempts=attempt + 4, args=card())
+    away = Reader(VaultUnavailable("x"))
+    outcome = run_claimed(given, Registry(), away, jitter=lambda: jitter, clock=lambda: 0.0)
+    assert outcome == Outcome("release", error="vault_unavailable", delay_ms=delay_ms)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "max_attempts", "delay_ms"),
+    [
+        (1, 5, 1_000),
+        (4, 5, 8_000),
+        (13, 17, 1_000),  # twelve attempts could not begin
+        (14, 17, 2_000),
+        (1, 17, 1_000),  # no ledger of ours says that
+        (3, 4, 4_000),
+    ],
+)
+def test_attempts_that_could_not_begin_do_not_make_a_retry_wait_longer(
+    attempt: int, max_attempts: int, delay_ms: int
+) -> None:
+    def task() -> None:
+        raise ConnectionError
+
+    outcome = run(task, claimed(attempt, max_attempts, args={}))
+    assert (outcome.kind, outcome.delay_ms) == ("retry", delay_ms)
 
 
 def test_a_reference_to_another_jobs_secret() -> None:
