@@ -76,19 +76,22 @@ class Refreshed(Generic[T]):
         else:
             self._loaded_at = asked_at
 
-    def refresh_soon(self) -> None:
+    def refresh_soon(self) -> bool:
         """Have it loaded right now and wait for that: something is named that is not known yet.
 
         From any thread, once started. Where the last such load has just ended, it does nothing;
-        who comes while one is under way waits for that one.
+        who comes while one is under way waits for that one. Tells whether a load that began since
+        has succeeded: only then is what is not known now not there.
         """
+        asked_at = self._monotonic()
         with self._changed:
             if not self._asked:
-                if self._monotonic() < self._soon_at:
-                    return
+                if asked_at < self._soon_at:
+                    return False
                 self._asked = True
                 self._changed.notify_all()
             self._changed.wait_for(lambda: self._stopped or not self._asked, SOON_WAIT_S)
+        return self._loaded_at >= asked_at
 
     def _run(self) -> None:
         while True:

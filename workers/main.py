@@ -67,14 +67,31 @@ class Gate:
             except KeyUnknown as error:
                 if not names_version(error.keyids, JOB_KEY):
                     raise
-                self.keyring.refresh_soon()  # Vault signs with a new version from its first moment
-                return self._verify(delivered)
+                return self._verify_anew(delivered)
         except SealInvalid as error:
             self.pipeline.refuse(quarantined(delivered, error.code))
         except CountersignError as error:
-            # No keyring to judge by: the hint is let go, and the ledger gives it again.
+            # No keyring to judge by, or none that is new enough: the hint is let go, and the
+            # ledger gives it again.
             _log.warning("a message was let go: %s", error.message)
         return None
+
+    def _verify_anew(self, delivered: Delivered) -> Verified:
+        """Verify with newer keys: Vault signs with a new version from its first moment.
+
+        Raises:
+            SealInvalid: it does not verify.
+            VaultUnavailable: its key is not known, and whether there is one could not be asked.
+        """
+        asked = self.keyring.refresh_soon()
+        try:
+            return self._verify(delivered)
+        except KeyUnknown:
+            if asked:
+                raise
+            raise VaultUnavailable(
+                "its key is not known, and no newer keyring is at hand"
+            ) from None
 
     def _verify(self, delivered: Delivered) -> Verified:
         return verify(

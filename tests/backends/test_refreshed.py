@@ -114,13 +114,51 @@ def started(source: Source) -> Refreshed[str]:
 def test_what_is_asked_for_is_loaded_at_once_but_not_all_the_time(patient: None) -> None:
     source = Source("one", "two", "three", "four")
     value = started(source)
-    value.refresh_soon()
+    assert value.refresh_soon()
     assert value.current() == "two"
-    value.refresh_soon()
+    assert not value.refresh_soon()
     assert value.current() == "two"
     source.now += SOON_EVERY_S
-    value.refresh_soon()
+    assert value.refresh_soon()
     assert value.current() == "three"
+    value.stop()
+
+
+def test_who_asks_is_told_of_a_load_that_failed(patient: None) -> None:
+    source = Source("one", VaultUnavailable("away"), RuntimeError("canary"), "two")
+    value = started(source)
+    for _ in range(2):
+        source.now += SOON_EVERY_S
+        assert not value.refresh_soon()
+        assert value.current() == "one"
+    source.now += SOON_EVERY_S
+    assert value.refresh_soon()
+    value.stop()
+
+
+def test_a_load_that_began_before_somebody_asked_tells_nothing(patient: None) -> None:
+    loading, go = threading.Event(), threading.Event()
+    source = Source("one", "two")
+    value, told = started(source), list[bool]()
+    load = source.load
+
+    def slow() -> str:
+        loading.set()
+        assert go.wait(10)
+        return load()
+
+    value._load = slow
+    threads = [threading.Thread(target=lambda: told.append(value.refresh_soon()))]
+    threads[0].start()
+    assert loading.wait(10)
+    source.now += 0.1  # a key may be rotated now
+    threads.append(threading.Thread(target=lambda: told.append(value.refresh_soon())))
+    threads[1].start()
+    time.sleep(0.05)
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(told) == [False, True]
     value.stop()
 
 
@@ -158,7 +196,7 @@ def test_nobody_waits_long_for_a_vault_that_hangs(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(refreshed, "SOON_WAIT_S", 0.01)
     value, go = started(Source("one", "two")), threading.Event()
     value._load = lambda: str(go.wait(10))
-    value.refresh_soon()
+    assert not value.refresh_soon()
     assert value.current() == "one"
     go.set()
     value.stop()
