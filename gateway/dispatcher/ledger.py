@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from backends.redis_clients import Argument, Call, SyncRedis, run_scripts, unavailable
 from signing.ledger import keys
-from signing.ledger.lua import EXPIRE, FORGET, REAP, REPUBLISH, TAKE_DUE, Script
+from signing.ledger.lua import EXPIRE, FORGET, GIVE_BACK, REAP, REPUBLISH, TAKE_DUE, Script
 from signing.ledger.record import RETENTION_MS, Hint, taken_from
 
 #: After so long without a word the subscription is asked for one, and given up after as long again.
@@ -35,6 +35,9 @@ class DispatcherLedger(Protocol):
 
     def republish(self, queue: str, in_queue: int, after_ms: int, most: int) -> int:
         """Make due again what was published so long ago and is not in the queue any more."""
+
+    def give_back(self, queue: str, in_queue: int, job_ids: Sequence[str]) -> int:
+        """Make due again, at their old place, those of these that are not in the queue."""
 
     def reap(self, most: int, delay_ms: int) -> tuple[Reaped, ...]:
         """Rerun, hold or fail jobs whose lease has ended."""
@@ -81,6 +84,10 @@ class RedisDispatcherLedger:
     def republish(self, queue: str, in_queue: int, after_ms: int, most: int) -> int:
         """Run the script `republish`."""
         return int(self._run(REPUBLISH, queue, in_queue, after_ms, most))
+
+    def give_back(self, queue: str, in_queue: int, job_ids: Sequence[str]) -> int:
+        """Run the script `give_back`."""
+        return int(self._run(GIVE_BACK, queue, in_queue, *job_ids))
 
     def reap(self, most: int, delay_ms: int) -> tuple[Reaped, ...]:
         """Run the script `reap`."""

@@ -10,6 +10,7 @@ from backends.errors import BrokerUnavailable
 from gateway.dispatcher.broker import Broker
 from gateway.dispatcher.ledger import DispatcherLedger
 from signing.errors import CountersignError
+from signing.ledger.record import Hint
 
 BATCH = 500
 TEND_EVERY_S = 1.0
@@ -34,6 +35,10 @@ class Dispatcher:
     monotonic: Callable[[], float]
     stopping: threading.Event = field(default_factory=threading.Event)
     _tend_at: float = 0.0
+    #: The last batch that could not be published, or only in part.
+    _unpublished: tuple[Hint, ...] = ()
+    #: Whether the broker has to answer for a queue before anything more is taken.
+    _away: bool = False
 
     def run(self) -> None:
         """Go on until `stopping` is set; whatever a server does is tried again, with backoff."""
@@ -55,18 +60,25 @@ class Dispatcher:
         """Publish one batch of what is due, tend if it is time, and give the batch's size.
 
         Raises:
-            CountersignError: a server is away or answers wrongly; jobs that were taken and not
-                published stay marked as published, and the ledger gives them again once they
-                are missed in the queue.
+            CountersignError: a server is away or answers wrongly. Jobs that were taken and not
+                published become due again as soon as the broker answers, and nothing is taken
+                before. Where this dispatcher ends meanwhile, they are missed in their queue.
         """
-        if self.monotonic() >= self._tend_at:
+        if self._away or self.monotonic() >= self._tend_at:
             self._tend_at = self.monotonic() + TEND_EVERY_S
             if self.tend():
                 self._tend_at = self.monotonic()
         hints = self.ledger.take_due(BATCH)
         if hints:
-            self.broker.publish(hints)
+            self._publish(hints)
         return len(hints)
+
+    def _publish(self, hints: tuple[Hint, ...]) -> None:
+        try:
+            self.broker.publish(hints)
+        except BrokerUnavailable:
+            self._unpublished, self._away = hints, True
+            raise
 
     def tend(self) -> bool:
         """Bring back what was lost: leases that ended, hints that vanished, jobs that expired.
@@ -87,20 +99,32 @@ class Dispatcher:
         Raises:
             BrokerUnavailable: in the end, where the broker did not tell of a queue.
         """
-        most, failed = 0, None
+        most, failed, is_answered = 0, None, False
         for queue in self.queues:
             try:
                 in_queue = self.broker.length(queue)
             except BrokerUnavailable as error:
                 failed = error
                 continue
+            is_answered = True
+            self._give_back(queue, in_queue)
             count = self.ledger.republish(queue, in_queue, self.republish_after_ms, BATCH)
             if count:
                 _log.warning("%d hints were missing in queue %s; published again", count, queue)
             most = max(most, count)
+        self._away = failed is not None and not is_answered
         if failed is not None:
             raise failed
         return most
+
+    def _give_back(self, queue: str, in_queue: int) -> None:
+        """Make due at once what could not be published, and is not in its queue now."""
+        job_ids = [hint.job_id for hint in self._unpublished if hint.queue == queue]
+        if job_ids:
+            # Through the ledger, which counts hints: those that did arrive would else be taken for
+            # copies that somebody made.
+            self.ledger.give_back(queue, in_queue, job_ids)
+            self._unpublished = tuple(hint for hint in self._unpublished if hint.queue != queue)
 
     def _wait(self) -> float:
         if self.monotonic() >= self._tend_at:

@@ -134,6 +134,28 @@ return #ids
 """,
 )
 
+#: ARGV: queue, hints that lie in the broker's queue, ids in the order in which they were published.
+#: Gives how many became due: no more than are missing, the last first, for a broker takes them in
+#: order. Due when they were before, so that no later job overtakes them. The count of hints stays:
+#: some may have arrived nonetheless.
+GIVE_BACK: Final = Script(
+    "give_back",
+    _WHERE_FULL
+    + """
+local key = 'cs:published:' .. ARGV[1]
+local most, count = redis.call('ZCARD', key) - tonumber(ARGV[2]), 0
+for i = #ARGV, 3, -1 do
+  if count >= most then break end
+  local r = redis.call('HMGET', job_key(ARGV[i]), 'state', 'due')
+  if redis.call('ZREM', key, ARGV[i]) == 1 and r[1] == 'queued' then
+    redis.call('ZADD', 'cs:due', tonumber(r[2] or '') or now, ARGV[i])
+    count = count + 1
+  end
+end
+return count
+""",
+)
+
 #: ARGV: id, worker, lease ms, retention ms, token of the delivery. Gives state or 'claimed',
 #: attempt, 1 for a hint too many (somebody put it there a second time), the time, attempts allowed.
 #: Asked again with the token that claimed, it answers the same, and a token's hint is counted once:
@@ -325,6 +347,7 @@ ALL: Final = (
     ACCEPT,
     TAKE_DUE,
     REPUBLISH,
+    GIVE_BACK,
     CLAIM,
     RENEW,
     SETTLE,

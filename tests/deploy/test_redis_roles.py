@@ -299,6 +299,7 @@ def test_the_ledgers_scripts_run_as_the_roles_that_use_them(clean_servers: Serve
     assert run(clean_servers, "gateway", lua.CANCEL, without, "acme", day) == b"queued"
     assert len(run(clean_servers, "dispatcher", lua.TAKE_DUE, 10, day)) == 5
     assert run(clean_servers, "dispatcher", lua.REPUBLISH, "fast", 0, -minute, 10) == 1
+    assert run(clean_servers, "dispatcher", lua.GIVE_BACK, "fast", 0, with_key) == 0
     assert run(clean_servers, "worker", lua.CLAIM, with_key, "w1", -1, day)[:2] == [b"claimed", 1]
     assert run(clean_servers, "worker", lua.RENEW, -1, with_key, 1) == [1]
     reaped = run(clean_servers, "dispatcher", lua.REAP, 10, 0, day)

@@ -81,6 +81,9 @@ class Actors:
     def republish(self, queue: str, in_queue: int, after_ms: int = 0, most: int = 100) -> int:
         return int(self._run("dispatcher", "republish", queue, in_queue, after_ms, most))
 
+    def give_back(self, queue: str, in_queue: int, *job_ids: str) -> int:
+        return int(self._run("dispatcher", "give_back", queue, in_queue, *job_ids))
+
     def reap(self, delay_ms: int = 0, most: int = 100) -> dict[str, str]:
         flat = self._run("dispatcher", "reap", most, delay_ms, RETENTION_MS)
         texts = [item.decode() for item in flat]

@@ -140,12 +140,14 @@ class Crowd:
                 self.succeeded.append(job)
 
     def dispatch(self) -> None:
-        """Publish, twice at times and not at all at others; tend."""
+        """Publish, twice at times and not at all at others; give back; tend."""
         count = 0
         while self._goes_on():
             count += 1
-            for hint in self.actors.take_due(10):
-                self.broker.extend([hint.job_id] * (count % 3))
+            taken = [hint.job_id for hint in self.actors.take_due(10)]
+            self.broker.extend(job for job in taken for _ in range(count % 3))
+            if count % 2:  # some did arrive, and may have been claimed by now
+                self.actors.give_back(QUEUE, len(self.broker), *taken)
             self.actors.reap()
             self.actors.republish(QUEUE, len(self.broker), after_ms=2)
 

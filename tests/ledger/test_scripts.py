@@ -127,6 +127,39 @@ def test_what_was_published_just_now_is_not_missed_yet(actors: Actors) -> None:
     assert actors.republish(QUEUE, in_queue=0, after_ms=60_000) == 0
 
 
+def test_what_is_given_back_is_due_at_its_old_place_and_counted(actors: Actors) -> None:
+    jobs = accepted(actors, 5)
+    before = actors.look(jobs, [QUEUE]).due
+    actors.take_due(4)
+    actors.claim(jobs[1])
+    assert actors.give_back(QUEUE, 0, *jobs[:4], "unknown") == 3
+    assert actors.give_back(QUEUE, 0, *jobs[:4]) == 0
+    held = actors.look(jobs, [QUEUE])
+    assert held.due == {job: at for job, at in before.items() if job != jobs[1]}
+    assert held.published[QUEUE] == {}
+    assert [hint.job_id for hint in actors.take_due()] == [jobs[0], *jobs[2:]]
+    for _ in range(2):  # the hint of the first time had arrived after all
+        assert not actors.claim(jobs[0]).extra
+    assert actors.claim(jobs[0]).extra
+
+
+@pytest.mark.parametrize(("in_queue", "back"), [(10, 0), (12, 0), (9, 1), (6, 4), (2, 5)])
+def test_what_did_arrive_is_not_given_back(actors: Actors, in_queue: int, back: int) -> None:
+    jobs = accepted(actors, 10)
+    actors.take_due(5)
+    actors.take_due(5)
+    assert actors.give_back(QUEUE, in_queue, *jobs[5:]) == back
+    assert set(actors.look(jobs, [QUEUE]).due) == set(jobs[10 - back :])
+
+
+def test_a_job_that_was_cancelled_is_not_given_back(actors: Actors) -> None:
+    (job,) = accepted(actors, 1)
+    actors.take_due()
+    actors.cancel(job, "acme")
+    assert actors.give_back(QUEUE, 0, job) == 0
+    assert actors.take_due() == ()
+
+
 @pytest.mark.parametrize(
     ("outcome", "limits"),
     [("limited", Limits(per_second=0.001)), ("full", Limits(open_jobs=1))],

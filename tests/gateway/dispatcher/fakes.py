@@ -31,8 +31,10 @@ class FakeLedger:
     forgettable: int = 0
     next_due: float | None = None
     woken: Callable[[], None] = lambda: None
+    asked: int = 0
 
     def take_due(self, most: int) -> tuple[Hint, ...]:
+        self.asked += 1
         if self.errors:
             raise self.errors.popleft()
         taken = tuple(self.due.popleft() for _ in range(min(most, len(self.due))))
@@ -40,11 +42,18 @@ class FakeLedger:
         return taken
 
     def republish(self, queue: str, in_queue: int, after_ms: int, most: int) -> int:
-        missing = list(self.given.values())[in_queue:]
+        missing = [item for item in self.given.values() if item.queue == queue][in_queue:]
         self.due.extend(missing)
         for item in missing:
             del self.given[item.job_id]
         return len(missing)
+
+    def give_back(self, queue: str, in_queue: int, job_ids: Sequence[str]) -> int:
+        most = len([item for item in self.given.values() if item.queue == queue]) - in_queue
+        known = [job_id for job_id in job_ids if job_id in self.given]
+        back = [self.given.pop(job_id) for job_id in known[max(0, len(known) - most) :]]
+        self.due.extendleft(reversed(back))
+        return len(back)
 
     def reap(self, most: int, delay_ms: int) -> tuple[Reaped, ...]:
         self.delays.append(delay_ms)
@@ -78,16 +87,26 @@ class FakeBroker:
     published: list[Hint] = field(default_factory=list)
     errors: deque[CountersignError] = field(default_factory=deque)
     without: frozenset[str] = frozenset()
+    away: bool = False
 
     def publish(self, hints: Sequence[Hint]) -> None:
         if self.errors:
             raise self.errors.popleft()
-        self.published.extend(hints)
+        self._ask()
+        there = [item for item in hints if item.queue not in self.without]
+        self.published.extend(there)
+        if len(there) < len(hints):
+            raise BrokerUnavailable("refused")
 
     def length(self, queue: str) -> int:
+        self._ask()
         if queue in self.without:
             raise BrokerUnavailable(f"no queue {queue}")
-        return len(self.published)
+        return len([item for item in self.published if item.queue == queue])
+
+    def _ask(self) -> None:
+        if self.away:
+            raise BrokerUnavailable("away")
 
     def close(self) -> None:
         """Nothing is open."""

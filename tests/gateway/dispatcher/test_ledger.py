@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from backends.environment import Environment
-from backends.errors import LedgerUnavailable
+from backends.errors import BrokerUnavailable, LedgerUnavailable
 from backends.redis_clients import Call, connect, run_scripts
 from backends.settings import redis_settings
 from bench.faults.proxy import Proxies
@@ -18,6 +18,7 @@ from gateway.dispatcher.loop import Dispatcher
 from gateway.dispatcher.redis_broker import RedisBroker
 from signing.ledger.lua import ACCEPT
 from signing.ledger.record import Acceptance
+from tests.gateway.dispatcher.fakes import FakeBroker
 from tests.ledger.actors import Actors, pass_by
 from tests.ledger.jobs import HOUR_MS, QUEUE, acceptance
 from tests.ledger.quiet import QuietRedis
@@ -156,6 +157,29 @@ def test_while_the_queue_holds_every_hint_nothing_is_published_twice(
     assert lists(ledger_redis) == 30
 
 
+def test_what_was_accepted_while_the_broker_was_away_is_published_in_order_at_once(
+    ledger: RedisDispatcherLedger, actors: Actors, ledger_redis: QuietRedis
+) -> None:
+    broker = FakeBroker()
+    dispatcher = Dispatcher(ledger, broker, (QUEUE,), 3_600_000, time.monotonic)
+    assert dispatcher.step() == 0
+    jobs = [acceptance(actors.now() + number) for number in range(6)]
+    accept(ledger_redis, jobs[:3])
+    broker.away = True
+    for _ in range(3):
+        with pytest.raises(BrokerUnavailable):
+            dispatcher.step()
+    accept(ledger_redis, jobs[3:])
+    with pytest.raises(BrokerUnavailable):
+        dispatcher.step()
+    broker.away = False
+    pass_by(actors, actors.now() + 10)
+    assert dispatcher.step() == 6
+    assert [hint.job_id for hint in broker.published] == [job.job_id for job in jobs]
+    held = actors.look([job.job_id for job in jobs], [QUEUE])
+    assert (held.due, len(held.published[QUEUE])) == ({}, 6)
+
+
 def test_a_job_of_next_month_waits_in_the_ledger_alone(
     dispatchers: list[Dispatcher], actors: Actors, ledger_redis: QuietRedis
 ) -> None:
@@ -249,6 +273,7 @@ def test_a_redis_that_is_away_is_told_by_every_call_and_then_used_again(
     calls: list[Callable[[], object]] = [
         lambda: ledger.take_due(1),
         lambda: ledger.republish(QUEUE, 0, 0, 1),
+        lambda: ledger.give_back(QUEUE, 0, ["id"]),
         lambda: ledger.reap(1, 0),
         lambda: ledger.expire(1),
         ledger.next_due_in,

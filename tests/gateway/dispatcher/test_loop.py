@@ -1,6 +1,7 @@
 """The dispatcher's loop, with a ledger and a broker that fail when they are told to."""
 
 from collections import deque
+from dataclasses import replace
 
 import pytest
 
@@ -23,19 +24,71 @@ def test_it_publishes_what_is_due_in_order_and_in_batches() -> None:
     assert [item.job_id for item in broker.published] == [f"id-{n}" for n in range(BATCH + 3)]
 
 
-def test_what_could_not_be_published_comes_again() -> None:
+def test_what_could_not_be_published_comes_again_at_once() -> None:
     ledger = FakeLedger(deque([hint(1), hint(2)]))
     broker = FakeBroker(errors=deque([BrokerUnavailable("away")]))
     clock = Clock()
     loop = dispatcher(ledger, broker, clock)
     with pytest.raises(BrokerUnavailable):
         loop.step()
-    assert loop.step() == 0
-    clock.now += 1
     assert loop.step() == 2
     assert [item.job_id for item in broker.published] == ["id-1", "id-2"]
     clock.now += 1
     assert loop.step() == 0
+
+
+def test_nothing_is_taken_while_the_broker_is_away_and_all_comes_in_order_when_it_is_back() -> None:
+    ledger, broker = FakeLedger(deque([hint(0)])), FakeBroker(away=True)
+    clock = Clock()
+    loop = dispatcher(ledger, broker, clock)
+    loop.republish_after_ms = 3_600_000
+    for number in range(1, BATCH + 3):
+        with pytest.raises(BrokerUnavailable):
+            loop.step()
+        ledger.due.append(hint(number))
+    assert ledger.asked == 0
+    broker.away = False
+    assert [loop.step(), loop.step()] == [BATCH, 3]
+    assert [item.job_id for item in broker.published] == [f"id-{n}" for n in range(BATCH + 3)]
+
+
+def test_a_broker_that_went_away_amid_a_batch_is_asked_before_more_is_taken() -> None:
+    ledger, broker, clock = FakeLedger(), FakeBroker(), Clock()
+    loop = dispatcher(ledger, broker, clock)
+    assert loop.step() == 0
+    ledger.due.append(hint(1))
+    broker.away = True
+    for _ in range(5):  # of which only the first is time to tend
+        with pytest.raises(BrokerUnavailable):
+            loop.step()
+    assert ledger.asked == 2
+    assert broker.published == []
+    ledger.due.append(hint(2))
+    broker.away = False
+    assert loop.step() == 2
+    assert broker.published == [hint(1), hint(2)]
+
+
+def test_what_a_missing_queue_refuses_waits_for_that_queue_and_holds_nothing_up() -> None:
+    slow = replace(hint(1), queue="slow")
+    ledger, broker, clock = FakeLedger(deque([slow, hint(2)])), FakeBroker(), Clock()
+    broker.without = frozenset({"slow"})
+    loop = dispatcher(ledger, broker, clock)
+    loop.queues = ("fast", "slow")
+    failed = 0
+    for _ in range(4):
+        try:
+            loop.step()
+        except BrokerUnavailable:
+            failed += 1
+    assert failed == 3  # tending; publishing, in part; and tending for that
+    ledger.due.append(hint(3))
+    assert loop.step() == 1
+    assert [item.job_id for item in broker.published] == ["id-2", "id-3"]
+    broker.without = frozenset()
+    clock.now += 1
+    assert loop.step() == 1
+    assert broker.published[-1] == slow
 
 
 def test_it_tends_once_a_second() -> None:
@@ -140,9 +193,10 @@ def test_it_does_nothing_once_it_is_told_to_stop() -> None:
 
 @pytest.mark.parametrize("without", ["fast", "slow"])
 def test_a_queue_that_is_not_there_keeps_no_other_from_getting_its_hints(without: str) -> None:
-    ledger = FakeLedger(given={"id-1": hint(1)})
+    waiting = {"fast": hint(1), "slow": replace(hint(2), queue="slow")}
+    ledger = FakeLedger(given={item.job_id: item for item in waiting.values()})
     loop = dispatcher(ledger, FakeBroker(without=frozenset({without})), Clock())
     loop.queues = ("fast", "slow")
     with pytest.raises(BrokerUnavailable, match=without):
         loop.tend()
-    assert [item.job_id for item in ledger.due] == ["id-1"]
+    assert list(ledger.due) == [item for queue, item in waiting.items() if queue != without]
