@@ -3,7 +3,7 @@
 No client retries by itself: a script that may have run must not be sent a second time unnoticed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -31,6 +31,17 @@ TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
 #: Error codes for which redis-py has no class, and which every call would get (Redis's server.c).
 _OF_THE_SERVER: Final = ("BUSY ", "MISCONF ", "NOREPLICAS ")
+
+#: What the ledger's Redis has to be set to: otherwise it loses what was acknowledged.
+WANTED: Final[Mapping[str, str]] = {
+    "appendonly": "yes",
+    "appendfsync": "always",
+    # With `yes` nothing is synced while Redis rewrites its file.
+    "no-appendfsync-on-rewrite": "no",
+    # With `yes` half of a script may count at the restart after next: docs/ledger.md.
+    "aof-load-truncated": "no",
+    "maxmemory-policy": "noeviction",
+}
 
 _OF_THE_CONNECTION: Final = (RedisConnectionError, RedisTimeoutError, OSError)
 
@@ -164,23 +175,9 @@ def check_server(client: SyncRedis, settings: RedisSettings) -> None:
         SettingError: naming the Redis setting and the mend.
         LedgerUnavailable: where the server cannot be asked.
     """
-    wanted = {
-        "appendonly": "yes",
-        "appendfsync": "always",
-        # With `yes` nothing is synced while Redis rewrites its file.
-        "no-appendfsync-on-rewrite": "no",
-        # With `yes` half of a script may count at the restart after next: docs/ledger.md.
-        "aof-load-truncated": "no",
-        "maxmemory-policy": "noeviction",
-    }
     try:
         client.ping()
-        for name, value in wanted.items():
-            if client.config_get(name).get(name) != value:
-                raise SettingError(
-                    f"Redis at {settings.address} has {name} not set to {value}: "
-                    f"set '{name} {value}' in its redis.conf"
-                )
+        wrong = wrong_setting(client.config_get(*WANTED))
     except (AuthenticationError, NoPermissionError):
         raise SettingError(
             f"Redis at {settings.address} refuses user {settings.user}: check its ACL and "
@@ -188,6 +185,16 @@ def check_server(client: SyncRedis, settings: RedisSettings) -> None:
         ) from None
     except (RedisError, OSError) as error:
         raise unavailable(error) from None
+    if wrong is not None:
+        raise SettingError(
+            f"Redis at {settings.address} has {wrong} not set to {WANTED[wrong]}: "
+            f"set '{wrong} {WANTED[wrong]}' in its redis.conf"
+        )
+
+
+def wrong_setting(found: Mapping[Any, Any]) -> str | None:
+    """Name the first of the wanted settings that a server has otherwise, or does not tell."""
+    return next((name for name, value in WANTED.items() if found.get(name) != value), None)
 
 
 def _options(settings: RedisSettings, timeout: float) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from backends.refreshed import Refreshed
 from backends.vault_login import VaultLogin
 from gateway.admit import TaskBook
 from gateway.background import running
+from gateway.durability import watch_forever
 from gateway.endpoints import Endpoints, clock_ms
 from gateway.errors import PROBLEMS, Refused
 from gateway.ledger import GatewayLedger, JobState
@@ -190,7 +191,11 @@ async def _connect(
         stack.callback(source.stop)
     ledger = StatusLedger(client, settings.ledger_timeout_s, keyring=sources.keyring)
     feed, store = SettledFeed(listener), VaultSecretStore(vault)
-    beside = {"the feed": feed.run(), "the purge": purge_forever(ledger, store, clock_ms)}
+    beside = {
+        "the feed": feed.run(),
+        "the purge": purge_forever(ledger, store, clock_ms),
+        "the watch over the ledger's settings": watch_forever(ledger),
+    }
     for name, work in beside.items():
         await stack.enter_async_context(running(name, work, on_fault))
     return Endpoints(

@@ -7,11 +7,13 @@ from typing import TypeVar
 
 from backends.errors import LedgerUnavailable
 from backends.redis_clients import (
+    WANTED,
     AsyncRedis,
     Call,
     checked,
     run_each_async,
     run_scripts_async,
+    wrong_setting,
 )
 from gateway.batching import Batcher
 from gateway.job_index import RedisJobIndex, converted
@@ -49,6 +51,7 @@ class GatewayLedger:
     def __init__(self, client: AsyncRedis, timeout_s: float) -> None:
         self._client = client
         self._timeout_s = timeout_s
+        self._wrong: str | None = None
         self._accepts: Batcher[Acceptance, Accepted | CountersignError] = Batcher(
             self._accept, most=256, lanes=1
         )
@@ -57,9 +60,10 @@ class GatewayLedger:
         """Run the script `accept`.
 
         Raises:
-            LedgerUnavailable: where it may not have run.
+            LedgerUnavailable: where it may not have run, or Redis would not keep it.
             LedgerInvalid: where its reply is not of its form.
         """
+        self._refuse_to_lose()
         answer = await self._guarded(self._accepts.submit(acceptance))
         if isinstance(answer, CountersignError):
             raise answer
@@ -145,9 +149,28 @@ class GatewayLedger:
         """Ask whether Redis serves.
 
         Raises:
-            LedgerUnavailable: where it does not.
+            LedgerUnavailable: where it does not, or would not keep what is accepted.
         """
         await self._guarded(converted(self._client.ping()))
+        self._refuse_to_lose()
+
+    async def look(self) -> str | None:
+        """Ask for Redis's settings, and name one by which it may lose what it acknowledged.
+
+        Nothing is accepted from then on until a later look finds none.
+
+        Raises:
+            LedgerUnavailable: where Redis does not answer; what was found before still counts.
+        """
+        found = await self._guarded(converted(self._client.config_get(*WANTED)))
+        self._wrong = wrong_setting(found)
+        return self._wrong
+
+    def _refuse_to_lose(self) -> None:
+        if self._wrong is not None:
+            raise LedgerUnavailable(
+                f"the ledger's Redis has {self._wrong} not set to {WANTED[self._wrong]}"
+            )
 
     async def _guarded(self, call: Awaitable[T]) -> T:
         try:

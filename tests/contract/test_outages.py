@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from backends.redis_clients import WANTED
 from tests.contract.fragile import MAX_IN_FLIGHT, Fragile
 from tests.contract.support import CAPTURE, get, job, post, refused
 from tests.servers.stack import Answer
@@ -53,6 +54,29 @@ def test_without_redis_jobs_are_refused_at_once_and_taken_again_when_it_is_back(
     fragile.servers.local.start_redis()
     fragile.wait_until(lambda: takes_jobs(fragile))
     fragile.wait_until(lambda: readiness(fragile) == (200, {"ledger": "ok", "vault": "ok"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"), [("appendfsync", "everysec"), ("maxmemory-policy", "allkeys-lru")]
+)
+def test_a_redis_that_is_set_to_lose_jobs_is_given_none(
+    fragile: Fragile, name: str, wrong: str
+) -> None:
+    place = post(fragile.acme, job()).headers["location"]
+    superuser = fragile.servers.redis("superuser")
+    superuser.config_set(name, wrong)
+    try:
+        fragile.wait_until(lambda: not takes_jobs(fragile))
+        answer = post(fragile.hasty, WITH_SECRET)
+        refused(answer, 503, "ledger_unavailable")
+        assert f"{name} not set to {WANTED[name]}" in answer.json["detail"]
+        assert int(answer.headers["retry-after"]) >= 1
+        assert readiness(fragile) == (503, {"ledger": "ledger_unavailable", "vault": "ok"})
+        assert get(fragile.acme, place).status == 200
+    finally:
+        superuser.config_set(name, WANTED[name])
+    fragile.wait_until(lambda: takes_jobs(fragile))
+    assert readiness(fragile) == (200, {"ledger": "ok", "vault": "ok"})
 
 
 def test_a_silent_redis_costs_a_second_and_more_jobs_than_can_wait_are_refused(

@@ -244,6 +244,7 @@ CALLS: list[Callable[[GatewayLedger], Awaitable[object]]] = [
     lambda ledger: ledger.purgeable(0, 1),
     lambda ledger: ledger.purged(["jobs/x"]),
     lambda ledger: ledger.ping(),
+    lambda ledger: ledger.look(),
 ]
 
 
