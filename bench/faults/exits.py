@@ -17,9 +17,9 @@ STOPPING_S: Final = 20.0
 CRASHES: Final = frozenset(
     {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
 )
-#: The kinds of fault that ask a role to end; it ends with status 0, or by the signal where it has
-#: not begun to serve yet, for which it has so long.
+#: So long a role may take to begin to serve: until then the signal itself ends it.
 STARTING_S: Final = 20.0
+#: The kinds of fault that ask a role to end; it ends with status 0, or by the signal at its start.
 _ASKED: Final = frozenset({"stop", "rotate-certificates"})
 #: The kinds that kill a role, or start it again by that.
 _KILLED: Final = frozenset({"kill", "clock", "foreign-certificate"})

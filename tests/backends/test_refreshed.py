@@ -124,6 +124,19 @@ def test_what_is_asked_for_is_loaded_at_once_but_not_all_the_time(patient: None)
     value.stop()
 
 
+def held_up(value: Refreshed[str]) -> tuple[threading.Event, threading.Event]:
+    """Let each load wait; give what tells that one has begun, and what lets them go on."""
+    loading, go, load = threading.Event(), threading.Event(), value._load
+
+    def slow() -> str:
+        loading.set()
+        assert go.wait(10)
+        return load()
+
+    value._load = slow
+    return loading, go
+
+
 def test_who_asks_is_told_of_a_load_that_failed(patient: None) -> None:
     source = Source("one", VaultUnavailable("away"), RuntimeError("canary"), "two")
     value = started(source)
@@ -137,17 +150,9 @@ def test_who_asks_is_told_of_a_load_that_failed(patient: None) -> None:
 
 
 def test_a_load_that_began_before_somebody_asked_tells_nothing(patient: None) -> None:
-    loading, go = threading.Event(), threading.Event()
     source = Source("one", "two")
     value, told = started(source), list[bool]()
-    load = source.load
-
-    def slow() -> str:
-        loading.set()
-        assert go.wait(10)
-        return load()
-
-    value._load = slow
+    loading, go = held_up(value)
     threads = [threading.Thread(target=lambda: told.append(value.refresh_soon()))]
     threads[0].start()
     assert loading.wait(10)
@@ -163,17 +168,9 @@ def test_a_load_that_began_before_somebody_asked_tells_nothing(patient: None) ->
 
 
 def test_many_that_ask_at_once_share_one_load(patient: None) -> None:
-    loading, go = threading.Event(), threading.Event()
     source = Source("one", "two", "three")
     value = started(source)
-    load = source.load
-
-    def slow() -> str:
-        loading.set()
-        assert go.wait(10)
-        return load()
-
-    value._load = slow
+    loading, go = held_up(value)
     told: list[str] = []
 
     def ask() -> None:
